@@ -1,0 +1,227 @@
+"""Run cells: get the tokenizer, encode the data set, evaluate the tasks, leave one record for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from bench import fingerprint
+from bench.codes import Codes
+from bench.contracts import Split, TaskResult, Tokenizer
+from bench.encode import encode_split
+from bench.environment import describe, peak_memory_mib
+from bench.errors import BenchError
+from bench.experiment import ENCODE_CODE, Cell, Plugin, Training
+from bench.presets import PRESETS
+from bench.progress import reporter
+from bench.record import Record, now
+from bench.records import RecordStore
+from bench.registry import metric_facts
+from bench.text import CaptionFeatures, TextEncoder, load_text_encoder
+from bench.train import train
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cells run and what they may touch. Folders are absolute: an engine may change the working directory."""
+
+    results: Path
+    cache: Path
+    device: str
+    fail_fast: bool = False
+
+
+OnRecord = Callable[[Record], None]
+
+
+def run_group(cells: list[Cell], place: Place, on_record: OnRecord) -> None:
+    """Run cells that share one tokenizer (or are one blind baseline), each to a record.
+
+    What goes wrong in one cell becomes a failed record and the next one runs; where the tokenizer cannot be had,
+    all cells of the group fail with that reason. With `fail_fast` the exception is raised after its record is written.
+    """
+    store = RecordStore(place.results)
+    device = torch.device(place.device)
+    for cell in [cell for cell in cells if cell.skip]:
+        _finish(store, _record(cell, "skipped", device, reason=cell.skip), on_record)
+    to_run = [cell for cell in cells if not cell.skip]
+    if not to_run:
+        return
+    try:
+        splits = load_splits(to_run[0].dataset, place.cache)
+        codes, cost = _codes(to_run[0].training, splits, place, device)
+    except Exception as error:
+        for cell in to_run:
+            _finish(store, _failed(cell, device, error), on_record)
+        if place.fail_fast:
+            raise
+        return
+    for cell in to_run:
+        try:
+            record, result = _evaluate(cell, codes, splits, cost, device)
+            on_record(store.write(record, result.per_example, result.samples))
+        except Exception as error:
+            _finish(store, _failed(cell, device, error), on_record)
+            if place.fail_fast:
+                raise
+
+
+def load_splits(dataset: Plugin, cache: Path) -> dict[str, Split]:
+    """All splits of a data set, prepared once under the cache."""
+    made = dataset.make()
+    return {name: made.split(name, cache) for name in made.splits}
+
+
+def caption_features(training: Training, split: Split, cache: Path, device: torch.device) -> CaptionFeatures | None:
+    """The training captions as the frozen text encoder sees them, computed once for each data set and encoder."""
+    if training.text_encoder is None:
+        return None
+    encoder = load_text_encoder(training.text_encoder, str(device))
+    key = fingerprint.of_value([training.dataset.make().fingerprint(), training.dataset.code, encoder.fingerprint()])
+    return CaptionFeatures.prepare(split, encoder, cache / "text" / key[:20])
+
+
+def _codes(
+    training: Training | None, splits: Mapping[str, Split], place: Place, device: torch.device
+) -> tuple[dict[str, Codes] | None, dict[str, float]]:
+    """Codes of every split and what they cost; None for a blind baseline."""
+    if training is None:
+        return None, {}
+    label = f"{training.method.name} seed {training.seed}"
+    tokenizer, cost = _tokenizer(training, splits["train"], place, device, label)
+    key = fingerprint.of_value([training.key, fingerprint.of_code(ENCODE_CODE)])
+    folder = place.cache / "codes" / key[:20]
+    codes = {}
+    for name, split in splits.items():
+        codes[name] = encode_split(tokenizer, split, folder, device, reporter(label))
+    return codes, cost
+
+
+def _tokenizer(
+    training: Training, split: Split, place: Place, device: torch.device, label: str
+) -> tuple[Tokenizer, dict[str, float]]:
+    """The trained tokenizer, from the cache where its key is there, and the cost of its training."""
+    preset = PRESETS[training.preset]
+    folder = place.cache / "tokenizers" / training.key
+    text = _text_encoder(training, device)
+    torch.manual_seed(training.seed)
+    tokenizer = training.method.make().build(preset, training.dataset.name, text)
+    if not folder.exists():
+        features = caption_features(training, split, place.cache, device)
+        history = train(tokenizer, split, features, preset, training.seed, device, reporter(label))
+        _save(tokenizer, history.as_dict(), folder)
+    tokenizer.load_state_dict(load_file(folder / "tokenizer.safetensors"), strict=True)
+    tokenizer.to(device).eval()
+    history_read = json.loads((folder / "training.json").read_text())
+    return tokenizer, {
+        "train_s": history_read["seconds"],
+        "train_images_per_s": history_read["images_per_s"],
+        "parameters": history_read["parameters"],
+    }
+
+
+def _text_encoder(training: Training, device: torch.device) -> TextEncoder | None:
+    return load_text_encoder(training.text_encoder, str(device)) if training.text_encoder else None
+
+
+def _save(tokenizer: nn.Module, history: dict[str, object], folder: Path) -> None:
+    """Write a folder that is there whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    try:
+        state = {name: value.detach().cpu().contiguous() for name, value in tokenizer.state_dict().items()}
+        save_file(state, partial / "tokenizer.safetensors")
+        (partial / "training.json").write_text(json.dumps(history))
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _evaluate(
+    cell: Cell,
+    codes: Mapping[str, Codes] | None,
+    splits: Mapping[str, Split],
+    cost: dict[str, float],
+    device: torch.device,
+) -> tuple[Record, TaskResult]:
+    torch.manual_seed(cell.seed)
+    started = time.perf_counter()
+    result: TaskResult = cell.task.make().run(codes, splits, PRESETS[cell.preset].head, cell.seed, device)
+    spent = cost | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
+    if codes is not None and codes["test"].discrete:
+        spent["tokens_per_image"] = float(codes["test"].array[0].size)
+    used = {name: len(split) for name, split in splits.items()}
+    return _record(cell, "ok", device, result=result, used=used, cost=spent), result
+
+
+def _failed(cell: Cell, device: torch.device, error: Exception) -> Record:
+    """A failed record; the traceback's tail is kept unless the error is one that explains itself."""
+    tail = None if isinstance(error, BenchError) else "".join(traceback.format_exception(error)[-6:])
+    return _record(cell, "failed", device, reason=f"{type(error).__name__}: {error}", tail=tail)
+
+
+def _record(
+    cell: Cell,
+    status: str,
+    device: torch.device,
+    reason: str | None = None,
+    tail: str | None = None,
+    result: TaskResult | None = None,
+    used: dict[str, int] | None = None,
+    cost: dict[str, float] | None = None,
+) -> Record:
+    """The record of a cell; everything that determines its values is in it."""
+    protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(PRESETS[cell.preset].head)}
+    method = cell.training.method.arguments if cell.training else {"kind": cell.task.entry.facts["blind"]}
+    data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name != "root"}
+    return Record.model_validate(
+        {
+            "key": cell.key,
+            "status": status,
+            "reason": reason,
+            "traceback": tail,
+            "method": {"name": cell.method, "arguments": method},
+            "task": cell.task.name,
+            "dataset": {
+                "name": cell.dataset.name,
+                "fingerprint": cell.dataset.make().fingerprint(),
+                "arguments": data_arguments,
+                "planned": data_arguments["limits"],
+                "used": used or {},
+            },
+            "seed": cell.seed,
+            "preset": cell.preset,
+            "text_encoder": cell.training.text_encoder if cell.training else None,
+            "protocol": protocol,
+            "protocol_hash": fingerprint.of_value(protocol)[:12],
+            "code": cell.code,
+            "metrics": _measured(result) if result else {},
+            "warnings": result.warnings if result else [],
+            "cost": cost or {},
+            "env": describe(device),
+            "created": now(),
+        }
+    )
+
+
+def _measured(result: TaskResult) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"value": float(score.value), "n": score.n} | metric_facts(name) for name, score in result.metrics.items()
+    }
+
+
+def _finish(store: RecordStore, record: Record, on_record: OnRecord) -> None:
+    """Write a record that has no files."""
+    on_record(store.write(record))

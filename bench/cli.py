@@ -1,0 +1,149 @@
+"""The command line: parse, call, print. Heavy packages are imported by the commands that use them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.errors import BenchError, UsageError
+
+app = typer.Typer(
+    help="Which visual codebook is better for what, by how much, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[str, typer.Option(help='Names, separated by commas, or "all".')]
+Results = Annotated[Path, typer.Option("--results", help="Folder of records.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, separated by commas.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Sizes and budgets; see `list presets`.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+Engine = Annotated[Literal["auto", "serial", "ray"], typer.Option("--engine", help="Where cells run.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Folder for data, tokenizers and codes; safe to delete.")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Folder with one folder for each data set.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device")]
+TextEncoder = Annotated[str, typer.Option("--text-encoder", help="Frozen text encoder; see `list text-encoders`.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with further plug-ins.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="NAME.ARG=VALUE: an argument of a plug-in.")]
+Overwrite = Annotated[Literal["missing", "failed", "all"], typer.Option("--overwrite", help="Which cells to run.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed cell.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run.")]
+
+
+@app.command()
+def run(
+    methods: Names,
+    tasks: Names,
+    datasets: Datasets = "emoji-scenes",
+    preset: PresetName = "tiny",
+    seeds: Seeds = "0",
+    engine: Engine = "auto",
+    results: Results = Path("results"),
+    cache: Cache = Path("runs/cache"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    text_encoder: TextEncoder = "tiny-clip",
+    plugin: Plugins = None,
+    setting: Settings = None,
+    overwrite: Overwrite = "missing",
+    fail_fast: FailFast = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train methods, run tasks on their codes, and leave a record for each outcome."""
+    from bench import registry
+    from bench.arguments import parse_setting, split_names, split_seeds
+    from bench.experiment import Request
+    from bench.run import Options, execute
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    request = Request(
+        methods=split_names(methods, registry.methods.names()),
+        tasks=split_names(tasks, registry.tasks.names()),
+        datasets=split_names(datasets, registry.datasets.names()),
+        preset=preset,
+        seeds=split_seeds(seeds),
+        text_encoder=text_encoder,
+        data_root=data_root.resolve() if data_root else None,
+        settings=tuple(parse_setting(text) for text in setting or []),
+    )
+    options = Options(
+        engine=engine,
+        results=results.resolve(),
+        cache=cache.resolve(),
+        device=device,
+        plugins=tuple(path.resolve() for path in plugin or []),
+        overwrite=overwrite,
+        fail_fast=fail_fast,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    raise typer.Exit(execute(request, options))
+
+
+@app.command()
+def leaderboard(
+    results: Results = Path("results"),
+    output: Annotated[Path | None, typer.Option("--output", help="File to write; else it is printed.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare with the file, change nothing.")] = False,
+    form: Annotated[Literal["md", "csv", "json", "tex"], typer.Option("--format")] = "md",
+) -> None:
+    """Make the leaderboard from the records, and from nothing else."""
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        Literal["methods", "tasks", "datasets", "metrics", "presets", "text-encoders"],
+        typer.Argument(show_default=False),
+    ],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what there is to choose from."""
+    from bench import listing, registry
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    print(listing.as_json(kind) if as_json else listing.as_text(kind))
+
+
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(help="A record's key, or its beginning.")], results: Results = Path("results")
+) -> None:
+    """Print a record and where its files lie."""
+    from bench.listing import one_record
+
+    print(one_record(key, results))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what works on this machine, what is missing and how to get it."""
+    from bench import doctor
+
+    print(doctor.as_json() if as_json else doctor.as_text())
+
+
+def main() -> None:
+    """Entry point: errors a user can act on are one line."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; finished cells are recorded, run the same command to go on", file=sys.stderr)
+        sys.exit(130)

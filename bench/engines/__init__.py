@@ -1,0 +1,1 @@
+"""Engines: where groups of cells run. Each offers `run(groups, place, plugins, on_record)`."""

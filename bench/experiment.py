@@ -1,0 +1,190 @@
+"""What to run: a request becomes cells with content keys. A pure function of the request and the code."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import fingerprint
+from bench.arguments import Setting, resolve
+from bench.errors import UsageError
+from bench.presets import PRESETS, Preset
+from bench.registry import ROOT, Entry, Registry, datasets, did_you_mean, methods, tasks, text_encoders
+
+BLIND = "blind"
+"""The method name under which a task's trivial baseline is recorded."""
+
+ALWAYS = "reconstruction"
+"""The task every run includes: it costs seconds, and no other number can be read without PSNR and usage."""
+
+TRAIN_CODE = (ROOT / "bench/train.py",)
+ENCODE_CODE = (ROOT / "bench/encode.py",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. data_root holds one folder for each data set that is not built in."""
+
+    methods: tuple[str, ...]
+    tasks: tuple[str, ...]
+    datasets: tuple[str, ...] = ("emoji-scenes",)
+    preset: str = "tiny"
+    seeds: tuple[int, ...] = (0,)
+    text_encoder: str = "tiny-clip"
+    data_root: Path | None = None
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plug-in with the arguments it is made with. code is the fingerprint of its file and all it imports."""
+
+    entry: Entry
+    arguments: dict[str, Any]
+    code: str
+
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        return self.entry.name
+
+    def make(self) -> Any:
+        """The plug-in's object."""
+        return self.entry.load()(**self.arguments)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One tokenizer to train, shared by the cells of one method, data set and seed. key names its cache folder."""
+
+    key: str
+    method: Plugin
+    dataset: Plugin
+    preset: str
+    seed: int
+    text_encoder: str | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One outcome to produce. training is None for a task's blind baseline; skip says why nothing will run."""
+
+    key: str
+    training: Training | None
+    task: Plugin
+    dataset: Plugin
+    preset: str
+    seed: int
+    code: str
+    skip: str | None
+
+    @property
+    def method(self) -> str:
+        """The method's name, or `BLIND`."""
+        return self.training.method.name if self.training else BLIND
+
+
+def plan(request: Request) -> list[Cell]:
+    """All cells of a request; those that share a tokenizer stand together, blind baselines come last.
+
+    Raises:
+        UsageError: an unknown name or argument, or a setting for a plug-in that is not in the request.
+    """
+    preset = find_preset(request.preset)
+    for setting in request.settings:
+        if setting.name not in (*request.methods, *request.tasks, *request.datasets, ALWAYS):
+            raise UsageError(f"--set {setting.name}.{setting.argument}: {setting.name!r} is not part of this run")
+    chosen_tasks = [_plugin(tasks, name, {}, request) for name in dict.fromkeys((ALWAYS, *request.tasks))]
+    chosen_methods = [_method(name, request) for name in dict.fromkeys(request.methods)]
+    cells: list[Cell] = []
+    blind: list[Cell] = []
+    for dataset in [_dataset(name, preset, request) for name in dict.fromkeys(request.datasets)]:
+        for seed in dict.fromkeys(request.seeds):
+            for method in chosen_methods:
+                training = _training(method, dataset, request, seed)
+                cells += [_cell(task, dataset, request, seed, training) for task in chosen_tasks]
+            blind += [_cell(task, dataset, request, seed, None) for task in chosen_tasks if "blind" in task.entry.facts]
+    return cells + blind
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        UsageError: unknown, with the nearest valid name.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"unknown preset {name!r}{did_you_mean(name, list(PRESETS))}")
+    return PRESETS[name]
+
+
+def groups(cells: list[Cell]) -> list[list[Cell]]:
+    """Cells that can run apart from each other: one group a tokenizer, one for each blind baseline."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.training.key if cell.training else cell.key, []).append(cell)
+    return list(found.values())
+
+
+def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> Training:
+    shared = dataclasses.asdict(PRESETS[request.preset])
+    del shared["head"], shared["about"]
+    text = request.text_encoder if method.make().needs_text else None
+    identity = [method.arguments, method.code, _content(dataset), shared, seed, _text_identity(text)]
+    key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
+    return Training(key, method, dataset, request.preset, seed, text)
+
+
+def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: Training | None) -> Cell:
+    made = task.make()
+    source = training.key if training else [BLIND, request.preset, _content(dataset), seed]
+    code = [task.code, dataset.code]
+    if training:
+        code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
+    head = dataclasses.asdict(PRESETS[request.preset].head)
+    key = fingerprint.of_value(["cell", source, task.name, task.arguments, dict(made.protocol()), head, code])[:20]
+    missing = [need for need in task.entry.facts["needs"] if need not in dataset.entry.facts["offers"]]
+    if missing:
+        skip = f"{dataset.name} offers no {' and no '.join(missing)}"
+    else:
+        skip = made.skip(dataset.make(), training.method.make() if training else None)
+    return Cell(key, training, task, dataset, request.preset, seed, fingerprint.of_value(code), skip)
+
+
+def _method(name: str, request: Request) -> Plugin:
+    """A method; the facts of its registration are its preset arguments, and a wrapped one's code counts too."""
+    plugin = _plugin(methods, name, methods.get(name).facts, request)
+    base = plugin.arguments.get("base")
+    return dataclasses.replace(plugin, code=plugin.code + methods_code(base)) if base else plugin
+
+
+def methods_code(name: str) -> str:
+    """Fingerprint of a method's file and all it imports."""
+    return fingerprint.of_code([methods.get(name).path])
+
+
+def _dataset(name: str, preset: Preset, request: Request) -> Plugin:
+    root = request.data_root / name if request.data_root is not None else None
+    return _plugin(datasets, name, {"size": preset.image_size, "limits": dict(preset.limits), "root": root}, request)
+
+
+def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Request) -> Plugin:
+    entry = registry.get(name)
+    settings = [setting for setting in request.settings if setting.name == name]
+    return Plugin(entry, resolve(entry.load(), given, settings), fingerprint.of_code([entry.path]))
+
+
+def _content(dataset: Plugin) -> list[str]:
+    """Identity of a data set's content: its own fingerprint and that of the code that prepares it."""
+    return [dataset.make().fingerprint(), dataset.code]
+
+
+def _text_identity(name: str | None) -> list[str] | None:
+    """Identity of the features a text encoder gives: its weights and the code around them."""
+    if name is None:
+        return None
+    from bench.text import load_text_encoder  # brings torch; only methods that read text need it
+
+    return [load_text_encoder(name).fingerprint(), fingerprint.of_code([text_encoders.get(name).path])]

@@ -1,0 +1,153 @@
+"""Records to leaderboard: a pure function.
+
+The same records give the same leaderboard whatever their order, the machine or the hour: `created` decides no more
+than which record is newer, and nothing of `env` is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from bench import stats
+from bench.experiment import BLIND
+from bench.leaderboard_tables import Column, Table, cost_table, method_of, task_table
+from bench.record import Record
+from bench.records import RecordStore
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A method's rank in each task by that task's headline metric; mean is None unless it has a rank in all."""
+
+    label: str
+    mean: float | None
+    of_tasks: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One data set at one preset. ranked_by pairs a task with the metric that its ranks come from."""
+
+    dataset: str
+    preset: str
+    ranked_by: tuple[tuple[str, Column], ...]
+    ranks: tuple[Rank, ...]
+    tables: tuple[Table, ...]
+    costs: Table
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All sections, and the records they show (the newest of each cell) in a fixed order."""
+
+    sections: tuple[Section, ...]
+    records: tuple[Record, ...]
+
+
+def render(records: Iterable[Record], store: RecordStore | None = None) -> Leaderboard:
+    """The leaderboard of these records; `store` holds the per-example scores, without it there are fewer intervals."""
+    newest: dict[Any, Record] = {}
+    for record in sorted(records, key=lambda record: (_age(record), record.key)):
+        newest[_dataset(record), record.preset, record.task, method_of(record), record.seed] = record
+    shown = [newest[cell] for cell in sorted(newest)]
+    names = _labels({_dataset(record): (record.dataset.name, record.dataset.arguments) for record in shown})
+    sections = _grouped(shown, lambda record: (_dataset(record), record.preset))
+    return Leaderboard(
+        tuple(_section(names[dataset], preset, group, store) for (dataset, preset), group in sections.items()),
+        tuple(shown),
+    )
+
+
+def _section(dataset: str, preset: str, records: Sequence[Record], store: RecordStore | None) -> Section:
+    methods = _labels({method_of(r): (r.method.name, _arguments(r)) for r in records if r.method.name != BLIND})
+    tasks = _grouped(records, lambda record: record.task)
+    of_tasks = [_task_tables(task, group, methods, store) for task, group in tasks.items()]
+    ranked = [(tables[0], column) for tables in of_tasks if (column := tables[0].headline) is not None]
+    return Section(
+        dataset,
+        preset,
+        tuple((table.title, table.columns[column]) for table, column in ranked),
+        tuple(_ranks(methods.values(), ranked)),
+        tuple(table for tables in of_tasks for table in tables),
+        cost_table(records, methods),
+    )
+
+
+def _task_tables(
+    task: str, records: Sequence[Record], methods: Mapping[Hashable, str], store: RecordStore | None
+) -> list[Table]:
+    """One table a protocol; the first holds most methods, and only that one lists methods that have no record."""
+    groups = _grouped(records, lambda record: (record.protocol_hash, record.dataset.fingerprint)).values()
+    ordered = sorted(groups, key=lambda group: (len({method_of(r) for r in group}), max(map(_age, group))), reverse=True)
+    tables = []
+    for group in ordered:
+        here = {method_of(record) for record in group}
+        blind = {method_of(r): f"{BLIND} ({r.method.arguments.get('kind', task)})" for r in group}
+        rows = {method: label for method, label in methods.items() if method in here or group is ordered[0]}
+        rows |= {method: label for method, label in blind.items() if method not in methods}
+        elsewhere = {method_of(record) for record in records} - here
+        tables.append(task_table(task, group, rows, elsewhere, _differences(ordered[0][0], group[0]), store))
+    return tables
+
+
+def _ranks(labels: Iterable[str], ranked: Sequence[tuple[Table, int]]) -> list[Rank]:
+    """Methods by mean rank; those that lack a task stand last, without one."""
+    of_label: dict[str, list[float | None]] = {label: [] for label in labels}
+    for table, column in ranked:
+        rows = [row for row in table.rows if not row.blind]
+        values = [None if (found := row.cells[column]) is None else found.estimate.mean for row in rows]
+        found_ranks = stats.ranks(values, bool(table.columns[column].higher_is_better))
+        for row, rank in zip(rows, found_ranks, strict=True):
+            of_label[row.label].append(rank)
+    ranks = [Rank(label, stats.mean_rank(found), tuple(found)) for label, found in of_label.items()]
+    return sorted(ranks, key=lambda rank: (rank.mean is None, rank.mean or 0.0, rank.label))
+
+
+def _labels(things: Mapping[T, tuple[str, dict[str, Any]]]) -> dict[T, str]:
+    """Name each thing; those of one name are told apart by the arguments in which they differ."""
+    labels = {}
+    for thing, (name, arguments) in things.items():
+        same = [others for other, others in things.values() if other == name]
+        keys = sorted({key for others in same for key in others})
+        differing = [key for key in keys if len({_text(others.get(key)) for others in same}) > 1]
+        shown = ", ".join(f"{key}={_text(arguments.get(key))}" for key in differing)
+        labels[thing] = f"{name} ({shown})" if shown else name
+    return labels
+
+
+def _differences(first: Record, other: Record) -> list[str]:
+    """In what the protocol of `other` is unlike that of `first`."""
+    one = first.protocol | {"data set fingerprint": first.dataset.fingerprint}
+    two = other.protocol | {"data set fingerprint": other.dataset.fingerprint}
+    keys = sorted(key for key in {*one, *two} if _text(one.get(key)) != _text(two.get(key)))
+    return [f"{key}: {_text(two.get(key))}, not {_text(one.get(key))}" for key in keys]
+
+
+def _grouped(records: Iterable[Record], key: Callable[[Record], T]) -> dict[T, list[Record]]:
+    groups: dict[T, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups
+
+
+def _dataset(record: Record) -> tuple[str, str]:
+    return record.dataset.name, _text(record.dataset.arguments)
+
+
+def _arguments(record: Record) -> dict[str, Any]:
+    return record.method.arguments | {"text_encoder": record.text_encoder}
+
+
+def _age(record: Record) -> datetime:
+    return datetime.fromisoformat(record.created)
+
+
+def _text(value: object) -> str:
+    """A string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -1,0 +1,183 @@
+"""One table of the leaderboard: methods by metrics for one task under one protocol, or methods by costs."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench import registry, stats
+from bench.comparison import Cell, cell, mark_ties
+from bench.errors import RecordError
+from bench.experiment import BLIND
+from bench.record import Record
+from bench.records import RecordStore
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric, or a cost, which has no direction here."""
+
+    name: str
+    higher_is_better: bool | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with certain arguments. A cell is None where a value is missing; notes become footnotes."""
+
+    label: str
+    blind: bool
+    cells: tuple[Cell | None, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, best first and blind baselines last. differs: what sets this protocol apart from the task's first table."""
+
+    title: str
+    protocol: str
+    differs: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def headline(self) -> int | None:
+        """The column that rows are ordered and ranked by: the first with a direction."""
+        return next((i for i, column in enumerate(self.columns) if column.higher_is_better is not None), None)
+
+
+def method_of(record: Record) -> Hashable:
+    """What makes a row: a method, its arguments and the text encoder it learnt from."""
+    return record.method.name, json.dumps(record.method.arguments, sort_keys=True), record.text_encoder or ""
+
+
+def task_table(
+    task: str,
+    records: Sequence[Record],
+    labels: Mapping[Hashable, str],
+    elsewhere: set[Hashable],
+    differs: Sequence[str],
+    store: RecordStore | None,
+) -> Table:
+    """The table of one task from records under one protocol, the newest of each seed.
+
+    Args:
+        task: its name.
+        records: of any status.
+        labels: the rows to show, whether or not they have a record.
+        elsewhere: rows that have a record of this task under another protocol.
+        differs: what to say about the protocol.
+        store: where per-example scores are.
+    """
+    of_method: dict[Hashable, list[Record]] = {method: [] for method in labels}
+    for record in records:
+        of_method[method_of(record)].append(record)
+    methods = sorted(of_method, key=lambda method: _is_blind(of_method[method]))
+    ok = [[record for record in of_method[method] if record.status == "ok"] for method in methods]
+    scores, broken = _scores([record for of_row in ok for record in of_row], store)
+    columns = _columns(task, records)
+    real = sum(not _is_blind(of_method[method]) for method in methods)
+    by_column = []
+    for column in columns:
+        found = [cell(of_row, column.name, scores) for of_row in ok]
+        if column.higher_is_better is not None:
+            found[:real] = mark_ties(found[:real], ok[:real], column.name, column.higher_is_better, scores)
+        by_column.append(found)
+    rows = [
+        Row(
+            labels[method],
+            _is_blind(of_method[method]),
+            tuple(column[i] for column in by_column),
+            tuple(_notes(of_method[method], method in elsewhere, broken)),
+        )
+        for i, method in enumerate(methods)
+    ]
+    return _sorted(Table(task, records[0].protocol_hash, tuple(differs), tuple(columns), tuple(rows)))
+
+
+def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Table:
+    """What methods cost: the mean over a method's successful records that state a cost."""
+    ok = [record for record in records if record.status == "ok" and record.method.name != BLIND]
+    names = sorted({name for record in ok for name in record.cost})
+    rows = []
+    for method, label in labels.items():
+        mine = [record.cost for record in ok if method_of(record) == method]
+        cells = [_mean([cost[name] for cost in mine if name in cost]) for name in names]
+        rows.append(Row(label, False, tuple(cells)))
+    columns = tuple(Column(name, None, "") for name in names)
+    return Table("cost", "", (), columns, tuple(sorted(rows, key=lambda row: row.label)))
+
+
+def _mean(values: Sequence[float]) -> Cell | None:
+    return Cell(stats.Estimate(math.fsum(values) / len(values), None, len(values)), None, 0, 0) if values else None
+
+
+def _is_blind(records: Sequence[Record]) -> bool:
+    return bool(records) and records[0].method.name == BLIND
+
+
+def _scores(records: Sequence[Record], store: RecordStore | None) -> tuple[dict[str, dict[str, np.ndarray]], set[str]]:
+    """Per-example scores by key, and the keys of records whose scores cannot be read."""
+    scores, broken = {}, set()
+    for record in records if store is not None else ():
+        assert store is not None
+        try:
+            scores[record.key] = store.scores(record)
+        except RecordError:
+            broken.add(record.key)
+    return scores, broken
+
+
+def _columns(task: str, records: Sequence[Record]) -> list[Column]:
+    """Main metrics in the order the task declares them, then their variants ("accuracy/color", "psnr@novel-pairs")."""
+    facts = registry.tasks.get(task).facts if task in registry.tasks.names() else {}
+    declared = list(facts.get("metrics", ()))
+    measured = {name: metric for record in records for name, metric in sorted(record.metrics.items())}
+
+    def place(name: str) -> tuple[str, int, str]:
+        family = re.split("[/@]", name)[0]
+        return name[len(family) :], declared.index(family) if family in declared else len(declared), name
+
+    return [Column(n, measured[n].higher_is_better, measured[n].unit) for n in sorted(measured, key=place)]
+
+
+def _notes(records: Sequence[Record], elsewhere: bool, broken: set[str]) -> list[str]:
+    """Why values are missing, and what a reader should know about those that are there."""
+    if not records:
+        return ["has this task under another protocol only, see the next table" if elsewhere else "no record"]
+    notes: list[str] = []
+    for record in records:
+        seed = f"seed {record.seed} " if len(records) > 1 else ""
+        if record.status != "ok":
+            notes.append(f"{seed}{record.status}: {record.reason}")
+            continue
+        for split, planned in sorted(record.dataset.planned.items()):
+            used = record.dataset.used.get(split, planned)
+            if used != planned:
+                notes.append(f"{seed}used {used:,} of {planned:,} {split} images")
+        if record.key in broken:
+            notes.append(f"{seed}per-example scores are missing or broken")
+        notes += [f"{seed}warning: {warning}" for warning in record.warnings]
+    if len({record.code for record in records}) > 1:
+        notes.append("its seeds ran different versions of the code")
+    return list(dict.fromkeys(notes))
+
+
+def _sorted(table: Table) -> Table:
+    column = table.headline
+
+    def place(row: Row) -> tuple[bool, bool, float, str]:
+        found = None if column is None else row.cells[column]
+        if column is None or found is None:
+            return row.blind, True, 0.0, row.label
+        sign = -1 if table.columns[column].higher_is_better else 1
+        return row.blind, False, sign * found.estimate.mean, row.label
+
+    return Table(table.title, table.protocol, table.differs, table.columns, tuple(sorted(table.rows, key=place)))

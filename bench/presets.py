@@ -1,0 +1,114 @@
+"""Sizes and budgets. Budgets are steps and examples, never seconds, so a slow machine gives the same values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class HeadBudget:
+    """What a task head may spend. `examples` caps the training images a head sees in one pass."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    width: int
+    layers: int
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything about size and budget that all methods share.
+
+    backbone: "light" or "taming" (see `bench.nn.backbones`). grid: side of the code grid. codes: K. width: D.
+    limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32".
+    """
+
+    about: str
+    image_size: int
+    limits: Mapping[str, int]
+    backbone: str
+    grid: int
+    codes: int
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    betas: tuple[float, float]
+    discriminator_start: int
+    precision: str
+    head: HeadBudget = field(default_factory=lambda: HeadBudget(1500, 64, 1e-3, 128, 2))
+
+
+PRESETS: dict[str, Preset] = {
+    "smoke": Preset(
+        about="does it run: seconds per cell, numbers mean nothing",
+        image_size=32,
+        limits={"train": 512, "validation": 64, "test": 128},
+        backbone="light",
+        grid=8,
+        codes=64,
+        width=16,
+        steps=60,
+        batch_size=16,
+        learning_rate=2e-3,
+        schedule="cosine",
+        betas=(0.9, 0.99),
+        discriminator_start=30,
+        precision="bf16",
+        head=HeadBudget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
+    ),
+    "tiny": Preset(
+        about="real answers on two CPU cores: minutes per cell, 32 px",
+        image_size=32,
+        limits={"train": 24_000, "validation": 2_000, "test": 2_000},
+        backbone="light",
+        grid=8,
+        codes=512,
+        width=32,
+        steps=1_500,
+        batch_size=32,
+        learning_rate=2e-3,
+        schedule="cosine",
+        betas=(0.9, 0.99),
+        discriminator_start=750,
+        precision="bf16",
+        head=HeadBudget(steps=1_200, batch_size=64, learning_rate=1e-3, width=128, layers=2),
+    ),
+    "small": Preset(
+        about="one GPU, hours: 64 px",
+        image_size=64,
+        limits={"train": 100_000, "validation": 5_000, "test": 5_000},
+        backbone="light",
+        grid=16,
+        codes=1_024,
+        width=64,
+        steps=30_000,
+        batch_size=64,
+        learning_rate=1e-3,
+        schedule="cosine",
+        betas=(0.9, 0.99),
+        discriminator_start=15_000,
+        precision="bf16",
+        head=HeadBudget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
+    ),
+    "paper": Preset(
+        about="the setting of LG-VQ: taming's network at 256 px, batch 8, days on a GPU",
+        image_size=256,
+        limits={},
+        backbone="taming",
+        grid=16,
+        codes=1_024,
+        width=256,
+        steps=500_000,
+        batch_size=8,
+        learning_rate=3.6e-5,  # base 4.5e-6 x batch 8, as released
+        schedule="constant",
+        betas=(0.5, 0.9),
+        discriminator_start=10_000,
+        precision="fp32",
+        head=HeadBudget(steps=100_000, batch_size=60, learning_rate=2e-4, width=512, layers=8),
+    ),
+}

@@ -1,0 +1,49 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then in a log. Both go to standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tqdm import tqdm
+
+from bench.contracts import Progress
+
+LINE_EVERY = 20.0
+"""Seconds between two lines in a log."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Show nothing."""
+
+
+def reporter(label: str) -> Progress:
+    """A progress function for one tokenizer or task."""
+    return _Bar(label) if sys.stderr.isatty() else _Lines(label)
+
+
+class _Bar:
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.what = ""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if what != self.what:
+            self.what = what
+            self.bar = tqdm(total=total, desc=f"{self.label}: {what}", leave=False)
+        self.bar.update(done - self.bar.n)
+        if done == total:
+            self.bar.close()
+            self.what = ""
+
+
+class _Lines:
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if now - self.last >= LINE_EVERY:
+            self.last = now
+            print(f"{self.label}: {what} {done}/{total}", file=sys.stderr, flush=True)

@@ -1,0 +1,152 @@
+"""A record: what a cell leaves behind, as data."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bench.errors import RecordError
+
+KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+=@-]{0,120}")
+
+
+def _as_json(value: dict[str, Any]) -> dict[str, Any]:
+    """What JSON makes of it (tuples become lists), so that a record equals itself read back."""
+    try:
+        return dict(json.loads(json.dumps(value)))
+    except TypeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+
+
+Plain = Annotated[dict[str, Any], AfterValidator(_as_json)]
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class Strict(BaseModel):
+    """A frozen model that knows all its fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+class MethodUsed(Strict):
+    """A method with all its arguments; a task's trivial baseline is `blind` with {"kind": "question only"}."""
+
+    name: Name
+    arguments: Plain = {}
+
+
+class DataUsed(Strict):
+    """A data set; `planned` and `used` count the images per split."""
+
+    name: Name
+    fingerprint: str
+    arguments: Plain = {}
+    planned: dict[str, int] = {}
+    used: dict[str, int] = {}
+
+
+class Measured(Strict):
+    """A metric's value over n examples. `higher_is_better` is None where neither direction is."""
+
+    value: float
+    n: int = Field(ge=0)
+    higher_is_better: bool | None
+    unit: str
+
+
+class Record(Strict):
+    """One outcome. `created` is ISO 8601 with its UTC offset; `code` fingerprints the code that the cell ran.
+
+    `per_example` and `samples` name files relative to the record's own folder; `RecordStore.write` fills them in.
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    key: str = Field(pattern=f"^{KEY.pattern}$")
+    status: Literal["ok", "skipped", "failed"]
+    reason: str | None = None
+    traceback: str | None = None
+    method: MethodUsed
+    task: Name
+    dataset: DataUsed
+    seed: int
+    preset: str
+    text_encoder: str | None = None
+    protocol: Plain
+    protocol_hash: str
+    code: str
+    metrics: dict[str, Measured] = {}
+    per_example: str | None = None
+    samples: list[str] = []
+    warnings: list[str] = []
+    cost: dict[str, float] = {}
+    env: Plain = {}
+    created: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"a {self.status} record needs a reason")
+        if self.per_example not in (None, f"{self.key}.npz"):
+            raise ValueError(f"per_example must be {self.key}.npz")
+        for name in self.samples:
+            folder, _, file = name.partition("/")
+            if folder != self.key or not FILE_NAME.fullmatch(file):
+                raise ValueError(f"sample {name!r} is not a file in {self.key}/")
+        if datetime.fromisoformat(self.created).tzinfo is None:
+            raise ValueError("created has no UTC offset")
+        return self
+
+    def to_json(self) -> str:
+        """Canonical text: sorted keys, indent 1, newline at the end.
+
+        Raises:
+            RecordError: a number is not finite, which JSON cannot hold; a metric is named.
+        """
+        bad = [name for name, metric in self.metrics.items() if metric.value - metric.value != 0]
+        if bad:
+            raise RecordError(f"not finite: {', '.join(f'{name} = {self.metrics[name].value}' for name in bad)}")
+        try:
+            return json.dumps(self.model_dump(by_alias=True), sort_keys=True, indent=1, allow_nan=False) + "\n"
+        except ValueError as error:
+            raise RecordError(f"record {self.key} holds a number that is not finite") from error
+
+
+def now() -> str:
+    """The present for `Record.created`."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def validate(fields: dict[str, Any]) -> Record:
+    """A record from its fields.
+
+    Raises:
+        RecordError: one line that names the first field that is wrong.
+    """
+    try:
+        return Record.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise RecordError(f"{'.'.join(map(str, first['loc'])) or 'record'}: {message}") from error
+
+
+def parse(text: bytes) -> Record:
+    """A record from JSON that may hold anything.
+
+    Raises:
+        RecordError: it is not JSON or not a record.
+    """
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise RecordError("not a JSON object")
+    record = validate(fields)
+    record.to_json()
+    return record

@@ -1,0 +1,120 @@
+"""Train a tokenizer: one loop for every method, so that only what the method is about differs."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.contracts import Batch, Progress, Split, TextBatch, Tokenizer
+from bench.errors import TrainingDiverged
+from bench.presets import Preset
+from bench.text import CaptionFeatures
+
+CHECK_EVERY = 20
+"""Steps between looks at the losses: each look makes a GPU wait."""
+
+
+@dataclass
+class History:
+    """What is kept of a training. losses: name to mean over each stretch of `CHECK_EVERY` steps."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    images_per_s: float = 0.0
+    parameters: int = 0
+    losses: dict[str, list[float]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def train(
+    tokenizer: Tokenizer,
+    split: Split,
+    features: CaptionFeatures | None,
+    preset: Preset,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> History:
+    """Train in place for `preset.steps` steps; leaves the tokenizer in evaluation mode on `device`.
+
+    Data order and caption choice come from the seed alone, so every method sees the same batches. One optimizer and
+    one backward pass serve all players of an adversarial method (see `methods.adversarial`).
+
+    Raises:
+        TrainingDiverged: a loss is not finite.
+    """
+    assert isinstance(tokenizer, nn.Module)
+    tokenizer.to(device).train()
+    tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
+    parameters = [parameter for parameter in tokenizer.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(parameters, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
+    history = History(parameters=sum(parameter.numel() for parameter in parameters))
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
+    order = np.random.default_rng([seed, 0])
+    captions = np.random.default_rng([seed, 1])
+    sums: dict[str, Tensor] = {}
+    rows_left = np.empty(0, dtype=np.int64)
+    started = time.perf_counter()
+    for step in range(preset.steps):
+        if len(rows_left) < preset.batch_size:
+            rows_left = np.concatenate([rows_left, order.permutation(len(split))])
+        rows, rows_left = rows_left[: preset.batch_size], rows_left[preset.batch_size :]
+        batch = Batch(to_images(split.images[rows], device), _text(features, rows, captions, device))
+        with autocast:
+            losses = tokenizer.losses(batch, step)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
+        optimizer.step()
+        schedule.step()
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, torch.zeros((), device=device)) + loss.detach().float()
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == preset.steps:
+            _note(history, sums, step + 1)
+            progress(step + 1, preset.steps, "train")
+    history.seconds = time.perf_counter() - started
+    history.images_per_s = preset.steps * preset.batch_size / history.seconds
+    tokenizer.eval()
+    return history
+
+
+def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]: x / 127.5 - 1, as taming and LG-VQ have it."""
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
+    return tensor.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+
+
+def _text(
+    features: CaptionFeatures | None, rows: np.ndarray, generator: np.random.Generator, device: torch.device
+) -> TextBatch | None:
+    if features is None:
+        return None
+    return TextBatch(*(part.to(device, non_blocking=True) for part in features.sample(rows, generator)))
+
+
+def _rate(preset: Preset, step: int) -> float:
+    """Factor on the learning rate: constant, or a warm-up of 2 % and a cosine to zero."""
+    if preset.schedule == "constant":
+        return 1.0
+    done = (step + 1) / preset.steps
+    return min(1.0, done / 0.02) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _note(history: History, sums: dict[str, Tensor], step: int) -> None:
+    """Move the running sums into the history as means, and stop where one is not finite."""
+    count = step - history.steps
+    history.steps = step
+    for name, total in sums.items():
+        mean = total.item() / count
+        if not math.isfinite(mean):
+            raise TrainingDiverged(f"loss {name!r} is {mean} within steps {step - count + 1} to {step}")
+        history.losses.setdefault(name, []).append(mean)
+    sums.clear()

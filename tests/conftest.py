@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import registry
+
+TOY = Path(__file__).with_name("toy_plugin.py")
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(scope="session")
+def toy() -> Path:
+    """The toy plug-in, registered in this process."""
+    registry.add_plugin(TOY)
+    return TOY
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m bench` with the toy plug-in, in a folder of its own."""
+
+    def call(*words: str, plugin: Path = TOY) -> subprocess.CompletedProcess[str]:
+        plugins = ["--plugin", str(plugin)] if words[0] in ("run", "ablate") else []
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *words, *plugins],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": str(registry.ROOT)},
+        )
+
+    return call
