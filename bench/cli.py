@@ -90,6 +90,50 @@ def run(
 
 
 @app.command()
+def ablate(
+    method: Annotated[str, typer.Option(help="A language-guided method, say lgvq.")],
+    tasks: Names,
+    datasets: Datasets = "emoji-scenes",
+    preset: PresetName = "tiny",
+    seeds: Seeds = "0",
+    engine: Engine = "auto",
+    results: Results = Path("results"),
+    cache: Cache = Path("runs/cache"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    text_encoder: TextEncoder = "tiny-clip",
+    plugin: Plugins = None,
+    setting: Settings = None,
+    overwrite: Overwrite = "missing",
+    fail_fast: FailFast = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every subset of a method's losses, none (its base) to all."""
+    from bench.experiment import loss_subsets
+
+    run(
+        ",".join(loss_subsets(method)),
+        tasks,
+        datasets,
+        preset,
+        seeds,
+        engine,
+        results,
+        cache,
+        data_root,
+        device,
+        text_encoder,
+        plugin,
+        setting,
+        overwrite,
+        fail_fast,
+        dry_run,
+        as_json,
+    )
+
+
+@app.command()
 def leaderboard(
     results: Results = Path("results"),
     output: Annotated[Path | None, typer.Option("--output", help="File to write; else it is printed.")] = None,
@@ -97,6 +141,24 @@ def leaderboard(
     form: Annotated[Literal["md", "csv", "json", "tex"], typer.Option("--format")] = "md",
 ) -> None:
     """Make the leaderboard from the records, and from nothing else."""
+    from bench.files import write_atomic
+    from bench.leaderboard import render
+    from bench.leaderboard_formats import WRITERS, differences
+    from bench.records import RecordStore
+
+    store = RecordStore(results)
+    found = store.all()
+    for problem in found.problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    text = WRITERS[form](render(found.records, store))
+    if check:
+        changed = differences(text, output or Path("leaderboard.md"))
+        print("\n".join(changed) if changed else "the leaderboard is what the records say")
+        raise typer.Exit(1 if changed or found.problems else 0)
+    if output is None:
+        print(text, end="")
+    else:
+        write_atomic(output, text.encode())
 
 
 @app.command(name="list")

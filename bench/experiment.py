@@ -120,6 +120,20 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def loss_subsets(name: str) -> list[str]:
+    """The base of a method that wraps another, and all registered variants of that method on that base.
+
+    Raises:
+        UsageError: the method wraps nothing, so it has no losses to leave out.
+    """
+    entry = methods.get(name)
+    base = entry.load()(**entry.facts).__dict__.get("base")
+    if base is None:
+        raise UsageError(f"{name!r} adds no losses to another method; ablate takes one that does, such as 'lgvq'")
+    same = [other for other in methods.entries() if (other.path, other.target) == (entry.path, entry.target)]
+    return [base, *(other.name for other in same if other.load()(**other.facts).base == base)]
+
+
 def groups(cells: list[Cell]) -> list[list[Cell]]:
     """Cells that can run apart from each other: one group a tokenizer, one for each blind baseline."""
     found: dict[str, list[Cell]] = {}

@@ -32,10 +32,15 @@ class Rank:
 
 @dataclass(frozen=True)
 class Section:
-    """One data set at one preset. ranked_by pairs a task with the metric that its ranks come from."""
+    """One data set at one preset.
 
+    images: how many images of each split were used. ranked_by: each task with the metric that its ranks come from.
+    """
+
+    title: str
     dataset: str
     preset: str
+    images: Mapping[str, int]
     ranked_by: tuple[tuple[str, Column], ...]
     ranks: tuple[Rank, ...]
     tables: tuple[Table, ...]
@@ -56,22 +61,26 @@ def render(records: Iterable[Record], store: RecordStore | None = None) -> Leade
     for record in sorted(records, key=lambda record: (_age(record), record.key)):
         newest[_dataset(record), record.preset, record.task, method_of(record), record.seed] = record
     shown = [newest[cell] for cell in sorted(newest)]
-    names = _labels({_dataset(record): (record.dataset.name, record.dataset.arguments) for record in shown})
     sections = _grouped(shown, lambda record: (_dataset(record), record.preset))
-    return Leaderboard(
-        tuple(_section(names[dataset], preset, group, store) for (dataset, preset), group in sections.items()),
-        tuple(shown),
-    )
+    titles = _labels(
+        {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
+         for place, group in sections.items()}
+    )  # fmt: skip
+    return Leaderboard(tuple(_section(titles[place], group, store) for place, group in sections.items()), tuple(shown))
 
 
-def _section(dataset: str, preset: str, records: Sequence[Record], store: RecordStore | None) -> Section:
+def _section(title: str, records: Sequence[Record], store: RecordStore | None) -> Section:
     methods = _labels({method_of(r): (r.method.name, _arguments(r)) for r in records if r.method.name != BLIND})
     tasks = _grouped(records, lambda record: record.task)
-    of_tasks = [_task_tables(task, group, methods, store) for task, group in tasks.items()]
+    splits = sorted({split for record in records for split in record.dataset.used})
+    images = {split: max(record.dataset.used.get(split, 0) for record in records) for split in splits}
+    of_tasks = [_task_tables(task, group, methods, images, store) for task, group in tasks.items()]
     ranked = [(tables[0], column) for tables in of_tasks if (column := tables[0].headline) is not None]
     return Section(
-        dataset,
-        preset,
+        title,
+        records[0].dataset.name,
+        records[0].preset,
+        images,
         tuple((table.title, table.columns[column]) for table, column in ranked),
         tuple(_ranks(methods.values(), ranked)),
         tuple(table for tables in of_tasks for table in tables),
@@ -80,11 +89,17 @@ def _section(dataset: str, preset: str, records: Sequence[Record], store: Record
 
 
 def _task_tables(
-    task: str, records: Sequence[Record], methods: Mapping[Hashable, str], store: RecordStore | None
+    task: str,
+    records: Sequence[Record],
+    methods: Mapping[Hashable, str],
+    images: Mapping[str, int],
+    store: RecordStore | None,
 ) -> list[Table]:
     """One table a protocol; the first holds most methods, and only that one lists methods that have no record."""
     groups = _grouped(records, lambda record: (record.protocol_hash, record.dataset.fingerprint)).values()
-    ordered = sorted(groups, key=lambda group: (len({method_of(r) for r in group}), max(map(_age, group))), reverse=True)
+    ordered = sorted(
+        groups, key=lambda group: (len({method_of(r) for r in group}), max(map(_age, group))), reverse=True
+    )
     tables = []
     for group in ordered:
         here = {method_of(record) for record in group}
@@ -92,7 +107,8 @@ def _task_tables(
         rows = {method: label for method, label in methods.items() if method in here or group is ordered[0]}
         rows |= {method: label for method, label in blind.items() if method not in methods}
         elsewhere = {method_of(record) for record in records} - here
-        tables.append(task_table(task, group, rows, elsewhere, _differences(ordered[0][0], group[0]), store))
+        differs = _differences(ordered[0][0], group[0])
+        tables.append(task_table(task, group, rows, elsewhere, images, differs, store))
     return tables
 
 

@@ -63,6 +63,7 @@ def task_table(
     records: Sequence[Record],
     labels: Mapping[Hashable, str],
     elsewhere: set[Hashable],
+    images: Mapping[str, int],
     differs: Sequence[str],
     store: RecordStore | None,
 ) -> Table:
@@ -73,6 +74,7 @@ def task_table(
         records: of any status.
         labels: the rows to show, whether or not they have a record.
         elsewhere: rows that have a record of this task under another protocol.
+        images: how many of each split the section's methods used; a row that used others says so.
         differs: what to say about the protocol.
         store: where per-example scores are.
     """
@@ -95,7 +97,7 @@ def task_table(
             labels[method],
             _is_blind(of_method[method]),
             tuple(column[i] for column in by_column),
-            tuple(_notes(of_method[method], method in elsewhere, broken)),
+            tuple(_notes(of_method[method], method in elsewhere, images, broken)),
         )
         for i, method in enumerate(methods)
     ]
@@ -148,7 +150,7 @@ def _columns(task: str, records: Sequence[Record]) -> list[Column]:
     return [Column(n, measured[n].higher_is_better, measured[n].unit) for n in sorted(measured, key=place)]
 
 
-def _notes(records: Sequence[Record], elsewhere: bool, broken: set[str]) -> list[str]:
+def _notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int], broken: set[str]) -> list[str]:
     """Why values are missing, and what a reader should know about those that are there."""
     if not records:
         return ["has this task under another protocol only, see the next table" if elsewhere else "no record"]
@@ -158,10 +160,9 @@ def _notes(records: Sequence[Record], elsewhere: bool, broken: set[str]) -> list
         if record.status != "ok":
             notes.append(f"{seed}{record.status}: {record.reason}")
             continue
-        for split, planned in sorted(record.dataset.planned.items()):
-            used = record.dataset.used.get(split, planned)
-            if used != planned:
-                notes.append(f"{seed}used {used:,} of {planned:,} {split} images")
+        used = [f"{n:,} {split}" for split, n in sorted(record.dataset.used.items()) if n != images[split]]
+        if used:
+            notes.append(f"{seed}used other images than most: {', '.join(used)}")
         if record.key in broken:
             notes.append(f"{seed}per-example scores are missing or broken")
         notes += [f"{seed}warning: {warning}" for warning in record.warnings]

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import RecordError
 
@@ -23,6 +23,12 @@ def _as_json(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"not JSON: {error}") from error
 
 
+def _encodable(value: object) -> object:
+    """Without the half characters that paths in error messages may hold; a failure must always be recordable."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_encodable)]
 Plain = Annotated[dict[str, Any], AfterValidator(_as_json)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 
@@ -68,8 +74,8 @@ class Record(Strict):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     key: str = Field(pattern=f"^{KEY.pattern}$")
     status: Literal["ok", "skipped", "failed"]
-    reason: str | None = None
-    traceback: str | None = None
+    reason: Text | None = None
+    traceback: Text | None = None
     method: MethodUsed
     task: Name
     dataset: DataUsed
@@ -82,7 +88,7 @@ class Record(Strict):
     metrics: dict[str, Measured] = {}
     per_example: str | None = None
     samples: list[str] = []
-    warnings: list[str] = []
+    warnings: list[Text] = []
     cost: dict[str, float] = {}
     env: Plain = {}
     created: str

@@ -1,0 +1,1 @@
+"""Networks that several rooms share: image backbones, the perceptual loss, the transformer of task heads."""

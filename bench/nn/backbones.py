@@ -1,0 +1,106 @@
+"""Image encoders and decoders around a code grid, two sizes: "light" for two CPU cores and "taming" as in LG-VQ."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.errors import UsageError
+from bench.presets import Preset
+
+LIGHT_CHANNELS = (64, 128)
+"""At half the image's side, and at every coarser one."""
+
+
+class Backbone(nn.Module):
+    """An encoder or a decoder.
+
+    An encoder maps images [B, 3, S, S] in [-1, 1] to features [B, D, g, g], a decoder the reverse (not clamped).
+    last: the layer that makes the output; the adaptive weight of an adversarial loss is taken at the decoder's.
+    """
+
+    def __init__(self, layers: nn.Module, last: nn.Conv2d) -> None:
+        super().__init__()
+        self.layers = layers
+        self._last = [last]  # in a list, so that its weight is not registered twice
+
+    @property
+    def last_weight(self) -> Tensor:
+        """Weight of the last convolution."""
+        return self._last[0].weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        output: Tensor = self.layers(x)
+        return output
+
+
+def build_backbone(preset: Preset) -> tuple[Backbone, Backbone]:
+    """An untrained encoder and decoder of the preset's kind, image size, grid and code width.
+
+    Raises:
+        UsageError: unknown kind, or a grid that halving the image does not reach.
+    """
+    halvings = (preset.image_size // preset.grid).bit_length() - 1
+    if halvings < 1 or preset.grid << halvings != preset.image_size:
+        raise UsageError(f"a grid of {preset.grid} cannot be reached by halving {preset.image_size} pixels")
+    if preset.backbone not in BACKBONES:
+        raise UsageError(f"unknown backbone {preset.backbone!r}; known: {', '.join(BACKBONES)}")
+    return BACKBONES[preset.backbone](preset, halvings)
+
+
+class Residual(nn.Module):
+    """x + conv(act(norm(conv(act(norm(x)))))), as in taming's network but without its dropout."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.GroupNorm(channels // 16, channels) for _ in range(2))
+        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        nn.init.zeros_(self.convs[1].weight)  # type: ignore[arg-type]  # a block starts as the identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] to the same."""
+        y = x
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            y = conv(F.silu(norm(y)))
+        return x + y
+
+
+def _light(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
+    channels = [LIGHT_CHANNELS[min(level, 1)] for level in range(halvings)]
+    into = nn.Conv2d(channels[-1], preset.width, 1)
+    down: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(12, channels[0], 3, padding=1), Residual(channels[0])]
+    up: list[nn.Module] = []
+    for fine, coarse in zip(channels, channels[1:], strict=False):
+        down += [nn.Conv2d(fine, coarse, 4, stride=2, padding=1), Residual(coarse)]
+        up = [Residual(coarse), nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), *up]
+    out = nn.Conv2d(channels[0], 12, 3, padding=1)
+    end = channels[-1]
+    encoder = nn.Sequential(*down, nn.GroupNorm(end // 16, end), nn.SiLU(), into)
+    decoder = nn.Sequential(
+        nn.Conv2d(preset.width, end, 3, padding=1), *up, Residual(channels[0]), nn.SiLU(), out, nn.PixelShuffle(2)
+    )
+    return Backbone(encoder, into), Backbone(decoder, out)
+
+
+def _taming(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
+    """The network of VQ-GAN and LG-VQ at 256 px: 128 channels, multipliers 1, 1, 2, 2, 4, attention at 16."""
+    from taming.modules.diffusionmodules import model  # only this backbone needs the package
+
+    sizes = {
+        "ch": 128,
+        "out_ch": 3,
+        "ch_mult": (1, 1, 2, 2, 4)[: halvings + 1],
+        "num_res_blocks": 2,
+        "attn_resolutions": [16],
+        "dropout": 0.0,
+        "in_channels": 3,
+        "resolution": preset.image_size,
+        "z_channels": 256,
+    }
+    into, encoder = nn.Conv2d(256, preset.width, 1), model.Encoder(**sizes, double_z=False)
+    back, decoder = nn.Conv2d(preset.width, 256, 1), model.Decoder(**sizes)
+    return Backbone(nn.Sequential(encoder, into), into), Backbone(nn.Sequential(back, decoder), decoder.conv_out)
+
+
+BACKBONES = {"light": _light, "taming": _taming}

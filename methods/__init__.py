@@ -1,0 +1,1 @@
+"""Ways to learn a codebook, one file each; `quantizers`, `autoencoder` and the like are what they share."""
