@@ -184,7 +184,11 @@ def _record(
 ) -> Record:
     """The record of a cell; everything that determines its values is in it."""
     protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(PRESETS[cell.preset].head)}
-    method = cell.training.method.arguments if cell.training else {"kind": cell.task.entry.facts["blind"]}
+    if cell.training:
+        used_method = cell.training.method
+        method = {"arguments": used_method.arguments, "control": used_method.make().control}
+    else:
+        method = {"arguments": {"kind": cell.task.entry.facts["blind"]}}
     data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name != "root"}
     return Record.model_validate(
         {
@@ -192,7 +196,7 @@ def _record(
             "status": status,
             "reason": reason,
             "traceback": tail,
-            "method": {"name": cell.method, "arguments": method},
+            "method": {"name": cell.method, **method},
             "task": cell.task.name,
             "dataset": {
                 "name": cell.dataset.name,

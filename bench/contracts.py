@@ -82,10 +82,12 @@ class Method(Protocol):
     """A way to learn a codebook: a frozen dataclass of plain arguments, registered in one file of `methods/`.
 
     A method that wraps another names it in a field called `base`, so that the cache key covers that one's code too.
+    A control (`identity`, `random-codebook`) is shown on the leaderboard but not ranked.
     """
 
     paper: ClassVar[str]
     needs_text: ClassVar[bool]
+    control: ClassVar[bool]
 
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Tokenizer:
         """The untrained tokenizer. The global torch seed is set before the call."""

@@ -116,7 +116,7 @@ def _ranks(labels: Iterable[str], ranked: Sequence[tuple[Table, int]]) -> list[R
     """Methods by mean rank; those that lack a task stand last, without one."""
     of_label: dict[str, list[float | None]] = {label: [] for label in labels}
     for table, column in ranked:
-        rows = [row for row in table.rows if not row.blind]
+        rows = [row for row in table.rows if not row.reference]
         values = [None if (found := row.cells[column]) is None else found.estimate.mean for row in rows]
         found_ranks = stats.ranks(values, bool(table.columns[column].higher_is_better))
         for row, rank in zip(rows, found_ranks, strict=True):

@@ -35,7 +35,7 @@ def to_tex(board: Leaderboard) -> str:
             lines += [rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\toprule"]
             lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns)]), r"\midrule"]
             for row in table.rows:
-                label = rf"\emph{{{_tex(row.label)}}}" if row.blind else _tex(row.label)
+                label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
                 lines.append(_tex_row([label, *(_tex_cell(row.cells[i], decimals_of(table, i)) for i in columns)]))
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(lines) + "\n"
@@ -114,7 +114,7 @@ def _as_json(table: Table) -> dict[str, Any]:
     rows = [
         {
             "method": row.label,
-            "blind": row.blind,
+            "reference": row.reference,
             "notes": row.notes,
             "metrics": {
                 column.name: {

@@ -18,7 +18,8 @@ HOW_TO_READ = """\
 One table a task, best method first. ↑ higher is better, ↓ lower is better; ± is half of a 95 % interval.
 **Bold**: the best method and every one that cannot be told from it (paired difference, 5 %, Holm-corrected); in a
 column without ± nothing could be tested and only the best value is bold.
-*Italic*: a blind baseline that never sees the codes; a method near it has learnt nothing from them.
+*Italic*: not in the competition. A blind baseline never sees the codes: a method near it has learnt nothing from them.
+A control (`identity`: nothing is quantized; `random-codebook`: nothing is learnt) bounds what a codebook can do.
 — is a missing value; the note beside the method says why."""
 COST_NOTE = "Mean over a method's cells, measured where each ran: compare seconds within one machine only."
 
@@ -116,7 +117,7 @@ def _grid(table: Table, part: Sequence[int], notes: list[str]) -> list[str]:
     counted = [i for i in part if table.columns[i].higher_is_better is not None][:1]
     lines = _head(["method", *(_plain(heading(table.columns[i])) for i in part), *(("n", "seeds") if counted else ())])
     for row in table.rows:
-        label = f"*{_plain(row.label)}*" if row.blind else _plain(row.label)
+        label = f"*{_plain(row.label)}*" if row.reference else _plain(row.label)
         marks = "".join(f" [{notes.index(note) + 1}]" for note in row.notes)
         values = []
         for i in part:

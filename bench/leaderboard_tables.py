@@ -29,17 +29,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A method with certain arguments. A cell is None where a value is missing; notes become footnotes."""
+    """A method with certain arguments. A cell is None where a value is missing; notes become footnotes.
+
+    reference: a blind baseline or a control, which is shown beside the methods but not ranked among them.
+    """
 
     label: str
-    blind: bool
+    reference: bool
     cells: tuple[Cell | None, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, best first and blind baselines last. differs: what sets this protocol apart from the task's first table."""
+    """Rows, best first, then controls and blind baselines.
+
+    differs: what sets this protocol apart from the task's first table.
+    """
 
     title: str
     protocol: str
@@ -81,11 +87,11 @@ def task_table(
     of_method: dict[Hashable, list[Record]] = {method: [] for method in labels}
     for record in records:
         of_method[method_of(record)].append(record)
-    methods = sorted(of_method, key=lambda method: _is_blind(of_method[method]))
+    methods = sorted(of_method, key=lambda method: _is_reference(of_method[method]))
     ok = [[record for record in of_method[method] if record.status == "ok"] for method in methods]
     scores, broken = _scores([record for of_row in ok for record in of_row], store)
     columns = _columns(task, records)
-    real = sum(not _is_blind(of_method[method]) for method in methods)
+    real = sum(not _is_reference(of_method[method]) for method in methods)
     by_column = []
     for column in columns:
         found = [cell(of_row, column.name, scores) for of_row in ok]
@@ -95,7 +101,7 @@ def task_table(
     rows = [
         Row(
             labels[method],
-            _is_blind(of_method[method]),
+            _is_reference(of_method[method]),
             tuple(column[i] for column in by_column),
             tuple(_notes(of_method[method], method in elsewhere, images, broken)),
         )
@@ -121,8 +127,8 @@ def _mean(values: Sequence[float]) -> Cell | None:
     return Cell(stats.Estimate(math.fsum(values) / len(values), None, len(values)), None, 0, 0) if values else None
 
 
-def _is_blind(records: Sequence[Record]) -> bool:
-    return bool(records) and records[0].method.name == BLIND
+def _is_reference(records: Sequence[Record]) -> bool:
+    return bool(records) and (records[0].method.name == BLIND or records[0].method.control)
 
 
 def _scores(records: Sequence[Record], store: RecordStore | None) -> tuple[dict[str, dict[str, np.ndarray]], set[str]]:
@@ -177,8 +183,8 @@ def _sorted(table: Table) -> Table:
     def place(row: Row) -> tuple[bool, bool, float, str]:
         found = None if column is None else row.cells[column]
         if column is None or found is None:
-            return row.blind, True, 0.0, row.label
+            return row.reference, True, 0.0, row.label
         sign = -1 if table.columns[column].higher_is_better else 1
-        return row.blind, False, sign * found.estimate.mean, row.label
+        return row.reference, False, sign * found.estimate.mean, row.label
 
     return Table(table.title, table.protocol, table.differs, table.columns, tuple(sorted(table.rows, key=place)))

@@ -40,10 +40,14 @@ class Strict(BaseModel):
 
 
 class MethodUsed(Strict):
-    """A method with all its arguments; a task's trivial baseline is `blind` with {"kind": "question only"}."""
+    """A method with all its arguments; a task's trivial baseline is `blind` with {"kind": "question only"}.
+
+    control: not a competitor but a bound, such as `identity`.
+    """
 
     name: Name
     arguments: Plain = {}
+    control: bool = False
 
 
 class DataUsed(Strict):

@@ -61,8 +61,11 @@ class Autoencoder(nn.Module):
     def criterion(self, images: Tensor, reconstruction: Tensor, quantized: Quantized, step: int) -> dict[str, Tensor]:
         """All losses that need no text; what wraps this tokenizer adds its own to them."""
         losses = self.objective(images, reconstruction.float(), self.decoder.last_weight, step)
-        used = (torch.bincount(quantized.indices.flatten(), minlength=self.codebook.shape[-2]) > 0).float().mean()
-        return {"codebook": quantized.loss, **losses, "_batch_usage": used} if self.discrete else losses
+        if not self.discrete:
+            return losses
+        used = torch.zeros(self.codebook.shape[-2], device=images.device)
+        used[quantized.indices] = 1
+        return {"codebook": quantized.loss, **losses, "_batch_usage": used.mean()}
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Weighted losses of one step."""

@@ -94,9 +94,6 @@ class VectorQuantizer(nn.Module):
             if self.training:
                 self._renew(rows.detach())
             indices = nearest_codes(rows.detach(), self.codebook.detach())
-            if self.training:
-                self.unused += 1
-                self.unused[indices] = 0
             codes = F.embedding(indices, self.codebook)
             return to_quantized(z, rows, codes, indices, codebook_loss(rows, codes, self.beta, self.legacy))
 
@@ -106,9 +103,10 @@ class VectorQuantizer(nn.Module):
         if self.init != "uniform" and self.steps == INIT_STEP:
             self.codebook.copy_(INITIALISERS[self.init](rows, len(self.codebook)))
         if self.revive == "features":
-            dead = (self.unused >= UNUSED)[:, None]
-            self.codebook.copy_(torch.where(dead, sample_rows(rows, len(self.codebook)), self.codebook))
-            self.unused[dead[:, 0]] = 0
+            dead = self.unused >= UNUSED
+            self.codebook.copy_(torch.where(dead[:, None], sample_rows(rows, len(self.codebook)), self.codebook))
+            self.unused.masked_fill_(dead, 0).add_(1)
+            self.unused[nearest_codes(rows, self.codebook)] = 0
         self.steps += 1
 
 

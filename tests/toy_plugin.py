@@ -87,6 +87,7 @@ class Toy:
 
     paper: ClassVar[str] = "none"
     needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
     codes: int = 4
     fault: str = ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -71,7 +73,7 @@ def _light(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
     into = nn.Conv2d(channels[-1], preset.width, 1)
     down: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(12, channels[0], 3, padding=1), Residual(channels[0])]
     up: list[nn.Module] = []
-    for fine, coarse in zip(channels, channels[1:], strict=False):
+    for fine, coarse in pairwise(channels):
         down += [nn.Conv2d(fine, coarse, 4, stride=2, padding=1), Residual(coarse)]
         up = [Residual(coarse), nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), *up]
     out = nn.Conv2d(channels[0], 12, 3, padding=1)

@@ -1,0 +1,123 @@
+"""CVQ: online clustered codebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts import Quantized
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.quantizers import codebook_loss, sample_rows, to_quantized, to_rows, uniform_codebook
+
+Distance = Literal["l2", "cos"]
+Anchor = Literal["closest", "probrandom", "random"]
+
+DECAY = 0.99
+"""Of the running mean of how often a code is chosen."""
+TEMPERATURE = 0.07
+"""Of the contrastive loss."""
+
+
+def similarity(rows: Tensor, codebook: Tensor, distance: Distance) -> Tensor:
+    """[N, K], larger is nearer: the negative squared distance, or the cosine. No gradient to the rows [N, D]."""
+    rows = rows.detach()
+    if distance == "cos":
+        return F.normalize(rows, dim=1) @ F.normalize(codebook, dim=1).T
+    return 2 * rows @ codebook.T - rows.square().sum(1, keepdim=True) - codebook.square().sum(1)
+
+
+def contrastive_loss(near: Tensor) -> Tensor:
+    """Each code shall be nearer to its nearest rows (N/K of them) than to the farther half; near: [N, K]."""
+    count, codes = near.shape
+    ordered = near.sort(dim=0).values
+    positive = ordered[-max(1, count // codes) :].mean(0, keepdim=True)
+    logits = torch.cat([positive, ordered[: count // 2]]).T / TEMPERATURE
+    return F.cross_entropy(logits, torch.zeros(codes, dtype=torch.int64, device=near.device))
+
+
+class ClusterQuantizer(nn.Module):
+    """Nearest-neighbour quantizer that moves rarely chosen codes to features, each training step (eq. 3-6).
+
+    It holds all N x K similarities, which choosing anchors needs.
+    """
+
+    def __init__(
+        self, codes: int, width: int, beta: float, distance: Distance, anchor: Anchor, contrastive: bool
+    ) -> None:
+        super().__init__()
+        self.beta, self.distance, self.anchor, self.contrastive = beta, distance, anchor, contrastive
+        self.codebook = nn.Parameter(uniform_codebook(codes, width))
+        self.register_buffer("chosen", torch.zeros(codes))
+        self.register_buffer("pool", uniform_codebook(codes, width))
+        self.chosen: Tensor
+        self.pool: Tensor
+
+    def forward(self, z: Tensor) -> Quantized:
+        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
+        with torch.autocast(z.device.type, enabled=False):
+            rows = to_rows(z)
+            # a copy: the codebook moves below, before the backward pass asks for what it was
+            codebook = self.codebook.clone()
+            near = similarity(rows, codebook, self.distance)
+            indices = near.argmax(1)
+            codes = F.embedding(indices, codebook)
+            loss = codebook_loss(rows, codes, self.beta, legacy=False)
+            if self.training:
+                if self.contrastive:
+                    loss = loss + contrastive_loss(near)
+                self._move(rows.detach(), near.detach(), indices)
+            return to_quantized(z, rows, codes, indices, loss)
+
+    @torch.no_grad()
+    def _move(self, rows: Tensor, near: Tensor, indices: Tensor) -> None:
+        """Pull each code towards its anchor, the more the less often it is chosen."""
+        count = len(self.codebook)
+        share = torch.zeros_like(self.chosen).index_add_(0, indices, rows.new_ones(len(rows))) / len(rows)
+        self.chosen.lerp_(share, 1 - DECAY)
+        anchors = getattr(self, f"_{self.anchor}")(rows, near)
+        pull = torch.exp(-self.chosen * count * 10 / (1 - DECAY) - 1e-3)[:, None]
+        self.codebook.lerp_(anchors, pull)
+
+    def _closest(self, rows: Tensor, near: Tensor) -> Tensor:
+        return rows[near.argmax(0)]
+
+    def _probrandom(self, rows: Tensor, near: Tensor) -> Tensor:
+        return rows[torch.multinomial(near.T.softmax(1), 1)[:, 0]]
+
+    def _random(self, rows: Tensor, near: Tensor) -> Tensor:  # noqa: ARG002 - anchors are all called alike
+        """From a pool of K features, of which each batch replaces as many as it has."""
+        fresh = sample_rows(rows, min(len(rows), len(self.pool)))
+        self.pool[torch.randperm(len(self.pool), device=rows.device)[: len(fresh)]] = fresh
+        return self.pool
+
+
+@methods.register("cvq")
+@methods.register("cvq-l2-contrastive", distance="l2", contrastive=True)
+@dataclass(frozen=True)
+class Cvq:
+    """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
+
+    "cvq" has its authors' defaults. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
+    """
+
+    paper: ClassVar[str] = "arXiv:2307.15139"
+    needs_text: ClassVar[bool] = False
+    beta: float = 0.25
+    distance: Distance = "cos"
+    anchor: Anchor = "probrandom"
+    contrastive: bool = False
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+        quantizer = ClusterQuantizer(
+            preset.codes, preset.width, self.beta, self.distance, self.anchor, self.contrastive
+        )
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -1,0 +1,43 @@
+"""Control: no quantization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from bench.contracts import Quantized
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+
+
+class NoQuantizer(nn.Module):
+    """Passes a feature map on; its "indices" are the vectors [B, h, w, D], its codebook is empty."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("codebook", torch.empty(0, width), persistent=False)
+        self.codebook: Tensor
+
+    def forward(self, z: Tensor) -> Quantized:
+        """[B, D, h, w]"""
+        return Quantized(z, z.permute(0, 2, 3, 1), z.new_zeros(()))
+
+
+@methods.register("identity")
+@dataclass(frozen=True)
+class Identity:
+    """Control: continuous features, no codebook; what the backbone could do under VQ-GAN's objective."""
+
+    paper: ClassVar[str] = "none"
+    needs_text: ClassVar[bool] = False
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained autoencoder; no text is read."""
+        objective = AdversarialObjective(preset, self.perceptual)
+        return Autoencoder(preset, NoQuantizer(preset.width), objective, discrete=False)

@@ -1,0 +1,110 @@
+"""The networks of LG-VQ's language guidance: a ViT on codes, a text decoder, and two heads."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LAYERS, HEADS = 2, 1
+"""Of the ViT and of the text decoder, in all released configurations."""
+SMALL = 0.01
+"""Standard deviation of embeddings and projections at the start."""
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """CLIP's activation: x sigmoid(1.702 x)."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+def small_parameter(*shape: int) -> nn.Parameter:
+    """Drawn from a normal of standard deviation 0.01."""
+    return nn.Parameter(torch.randn(*shape) * SMALL)
+
+
+class CodeTransformer(nn.Module):
+    """CLIP's image transformer on the codes of an image, with a class token in front."""
+
+    def __init__(self, positions: int, width: int, text_width: int) -> None:
+        super().__init__()
+        self.class_embedding = small_parameter(width)
+        self.positional_embedding = small_parameter(positions + 1, width)
+        self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.blocks = nn.Sequential(
+            *[
+                nn.TransformerEncoderLayer(width, HEADS, 4 * width, 0.0, quick_gelu, batch_first=True, norm_first=True)
+                for _ in range(LAYERS)
+            ]
+        )
+        self.projection = small_parameter(width, text_width)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes [B, N, D] to visual tokens [B, 1 + N, T]; the first is the class token's."""
+        first = self.class_embedding.expand(len(codes), 1, -1)
+        x = torch.cat([first.to(codes.dtype), codes], dim=1) + self.positional_embedding
+        tokens: Tensor = self.after(self.blocks(self.before(x))) @ self.projection
+        return tokens
+
+
+class TextDecoder(nn.Module):
+    """Text attends to itself, then to the visual tokens; it adds no positions, the text features have theirs."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.TransformerDecoderLayer(width, HEADS, width, dropout, layer_norm_eps=1e-12, batch_first=True)
+            for _ in range(LAYERS)
+        )
+        for weight in self.parameters():
+            if weight.ndim > 1:
+                nn.init.normal_(weight, std=width**-0.5)
+        for part in self.modules():
+            if isinstance(part, nn.MultiheadAttention):
+                part.dropout = 0.0  # released: none on attention weights
+
+    def forward(self, text: Tensor, visual: Tensor, padding: Tensor | None) -> Tensor:
+        """Text [B, L, T] and visual tokens [B, 1 + N, T] to [B, L, T]; padding: bool [B, L], positions to ignore."""
+        for layer in self.layers:
+            text = layer(text, visual, tgt_key_padding_mask=padding)
+        return text
+
+
+class Head(nn.Module):
+    """Linear, GELU, LayerNorm."""
+
+    def __init__(self, width: int, text_width: int) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(width, text_width), nn.LayerNorm(text_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., width] to [..., text width]."""
+        out: Tensor = self.norm(F.gelu(self.linear(x)))
+        return out
+
+
+class MaskedWordModel(nn.Module):
+    """Predicts masked words from the rest of the caption and the visual tokens."""
+
+    def __init__(self, length: int, vocabulary: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.mask_tokens = small_parameter(length, width)
+        self.decoder = TextDecoder(width, dropout)
+        self.head = Head(width, width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(
+        self, text: Tensor, visual: Tensor, predict: Tensor, real: Tensor, words: Tensor, padding_mask: bool
+    ) -> Tensor:
+        """Logits [B, L, V].
+
+        Args:
+            text: [B, L, T]. visual: [B, 1 + N, T].
+            predict: bool [B, L], masked words. real: bool [B, L], false at padding.
+            words: the frozen word embeddings [V, T].
+            padding_mask: ignore padding in self-attention. Released: its mask is everywhere non-zero, so padding
+                takes part, as zero vectors.
+        """
+        masked = torch.where(predict[..., None], self.mask_tokens.to(text.dtype), text) * real[..., None]
+        decoded = self.decoder(masked, visual, ~real if padding_mask else None)
+        logits: Tensor = self.head(decoded) @ words.T + self.bias
+        return logits

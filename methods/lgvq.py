@@ -1,0 +1,108 @@
+"""LG-VQ: language guidance around any method (Liang et al. 2024)."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+
+from bench.contracts import Method
+from bench.errors import UsageError
+from bench.presets import Preset
+from bench.registry import methods
+from methods.autoencoder import Autoencoder
+from methods.language_guidance import Masking, Reduction
+from methods.language_guided import LanguageGuidance, LanguageGuided
+from methods.language_variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
+
+if TYPE_CHECKING:
+    from bench.text import TextEncoder
+
+Defaults = TypeVar("Defaults", Switches, LossWeights)
+
+
+@methods.register("lgvq")
+@methods.register("lgvq-gsa", losses=("gsa",))
+@methods.register("lgvq-mtp", losses=("mtp",))
+@methods.register("lgvq-ras", losses=("ras",))
+@methods.register("lgvq-gsa-mtp", losses=("gsa", "mtp"))
+@methods.register("lgvq-gsa-ras", losses=("gsa", "ras"))
+@methods.register("lgvq-mtp-ras", losses=("mtp", "ras"))
+@methods.register("lgvq-vae", base="vqvae")
+@methods.register("lgvq-vae-gsa", base="vqvae", losses=("gsa",))
+@methods.register("lgvq-vae-mtp", base="vqvae", losses=("mtp",))
+@methods.register("lgvq-vae-ras", base="vqvae", losses=("ras",))
+@methods.register("lgvq-vae-gsa-mtp", base="vqvae", losses=("gsa", "mtp"))
+@methods.register("lgvq-vae-gsa-ras", base="vqvae", losses=("gsa", "ras"))
+@methods.register("lgvq-vae-mtp-ras", base="vqvae", losses=("mtp", "ras"))
+@methods.register("lgvq-cvq", base="cvq-l2-contrastive")
+@methods.register("lgvq-cvq-gsa", base="cvq-l2-contrastive", losses=("gsa",))
+@methods.register("lgvq-cvq-mtp", base="cvq-l2-contrastive", losses=("mtp",))
+@methods.register("lgvq-cvq-ras", base="cvq-l2-contrastive", losses=("ras",))
+@methods.register("lgvq-cvq-gsa-mtp", base="cvq-l2-contrastive", losses=("gsa", "mtp"))
+@methods.register("lgvq-cvq-gsa-ras", base="cvq-l2-contrastive", losses=("gsa", "ras"))
+@methods.register("lgvq-cvq-mtp-ras", base="cvq-l2-contrastive", losses=("mtp", "ras"))
+@dataclass(frozen=True)
+class LgVq:
+    """LG-VQ: a codebook guided by captions; global alignment, masked text and relationship losses around a base.
+
+    base: the method it wraps. losses: which of "gsa", "mtp", "ras". variant: "released" or "paper". gsa, mtp, ras:
+    loss weights, by default the released ones of the data set. The rest overrides single switches of the variant,
+    see `Switches`.
+    """
+
+    paper: ClassVar[str] = "arXiv:2405.14206"
+    needs_text: ClassVar[bool] = True
+    base: str = "vqgan"
+    losses: tuple[str, ...] = ("gsa", "mtp", "ras")
+    variant: Literal["released", "paper"] = "released"
+    gsa: float | None = None
+    mtp: float | None = None
+    ras: float | None = None
+    codebook_gradient: bool | None = None
+    legacy: bool | None = None
+    temperature: float | None = None
+    gsa_reduction: Reduction | None = None
+    masking: Masking | None = None
+    mask_at: Literal["features", "words"] | None = None
+    label_smoothing: float | None = None
+    padding_mask: bool | None = None
+    ras_text: Literal["contextual", "embeddings"] | None = None
+    ras_head: bool | None = None
+    ras_sign: bool | None = None
+    ras_specials: bool | None = None
+    ras_reduction: Reduction | None = None
+
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> LanguageGuided:
+        """The untrained tokenizer; its base starts as it would alone under the same seed.
+
+        Raises:
+            UsageError: an unknown loss, no text encoder, a base that cannot be guided or has no `legacy`.
+        """
+        unknown = set(self.losses) - set(LossWeights._fields)
+        if unknown or not self.losses:
+            raise UsageError(f"losses={self.losses}: give some of {', '.join(LossWeights._fields)}")
+        if text is None:
+            raise UsageError("LG-VQ needs a text encoder")
+        switches = self._over(VARIANTS[self.variant])
+        base = self._base(switches).build(preset, dataset, text)
+        if not isinstance(base, Autoencoder):
+            raise UsageError(f"{self.base} cannot be guided: its tokenizer is no methods.autoencoder.Autoencoder")
+        guidance = LanguageGuidance(preset.grid**2, preset.width, text, self.losses, switches)
+        weights = self._over(RELEASED_WEIGHTS.get(dataset, OTHER_WEIGHTS))
+        return LanguageGuided(base, guidance, weights._asdict())
+
+    def _base(self, switches: Switches) -> Method:
+        """The method to wrap, as its registration has it but for `legacy`."""
+        entry = methods.get(self.base)
+        found = entry.load()
+        takes_legacy = "legacy" in {field.name for field in dataclasses.fields(found)}
+        if self.legacy is not None and not takes_legacy:
+            raise UsageError(f"{self.base} has no argument 'legacy'")
+        method: Method = found(**entry.facts | ({"legacy": switches.legacy} if takes_legacy else {}))
+        return method
+
+    def _over(self, defaults: Defaults) -> Defaults:
+        """The defaults, but for what this method was given."""
+        given = {name: getattr(self, name) for name in defaults._fields if getattr(self, name) is not None}
+        return defaults._replace(**given)

@@ -1,0 +1,35 @@
+"""VQ-GAN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.quantizers import Init, Revive, VectorQuantizer
+
+
+@methods.register("vqgan")
+@dataclass(frozen=True)
+class VqGan:
+    """VQ-GAN: nearest code, L1 + LPIPS, patch discriminator from a later step on (Esser et al. 2021).
+
+    legacy: beta on the codebook term instead of the commitment term, as released.
+    perceptual: "auto" takes VGG's LPIPS with taming's backbone and none with the light one.
+    """
+
+    paper: ClassVar[str] = "arXiv:2012.09841"
+    needs_text: ClassVar[bool] = False
+    beta: float = 0.25
+    legacy: bool = True
+    init: Init = "uniform"
+    revive: Revive = "none"
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer; no text is read."""
+        quantizer = VectorQuantizer(preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive)
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))
