@@ -54,7 +54,7 @@ class Codes:
 
     def rows(self, rows: np.ndarray, device: torch.device) -> Tensor:
         """The stored codes of some images: int64 indices, or float32 vectors."""
-        picked = torch.from_numpy(np.ascontiguousarray(self.array[rows]))
+        picked = torch.tensor(self.array[rows])
         return picked.to(device, torch.int64 if self.discrete else torch.float32)
 
     def vectors(self, rows: np.ndarray, device: torch.device) -> Tensor:

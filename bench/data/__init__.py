@@ -1,0 +1,1 @@
+"""Data sets, one file each, and the form in which they are prepared."""

@@ -1,0 +1,1 @@
+"""Metrics, one file a family: features -> statistics -> value. The registered function computes the value."""

@@ -1,0 +1,96 @@
+"""The transformer that all task heads share: pre-norm blocks over torch's own attention (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HEAD_WIDTH = 32
+
+
+class Attention(nn.Module):
+    """Multi-head attention from x to a context; self-attention where both are the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = max(1, width // HEAD_WIDTH)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x [B, T, W], context [B, S, W], mask bool broadcastable to [B, heads, T, S], True where x may look."""
+        query = self._split(self.query(x))
+        key, value = (self._split(part) for part in self.key_value(context).chunk(2, dim=-1))
+        found = _attend(query, key, value, mask)
+        joined: Tensor = self.out(found.transpose(1, 2).flatten(2))
+        return joined
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    if query.device.type == "cuda":
+        return F.scaled_dot_product_attention(query, key, value, mask)
+    # torch's CPU kernel takes three times as long in bf16 as in float32
+    found = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), mask)
+    return found.to(query.dtype)
+
+
+class Block(nn.Module):
+    """Self-attention, then (with `cross`) attention to a context, then a four times wider GELU layer."""
+
+    def __init__(self, width: int, cross: bool) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if cross else 2))
+        self.itself = Attention(width)
+        self.cross = Attention(width) if cross else None
+        self.wide = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
+        """x [B, T, W], context [C, S, W] with B a multiple of C: consecutive sequences share a context."""
+        normed = self.norms[0](x)
+        x = x + self.itself(normed, normed, mask)
+        if self.cross is not None:
+            assert context is not None
+            queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])
+            x = x + self.cross(queries, context).reshape(x.shape)
+        added: Tensor = x + self.wide(self.norms[-1](x))
+        return added
+
+
+class Transformer(nn.Module):
+    """A stack of blocks with learned positions; an encoder, a causal model or, with `cross`, a decoder over a context.
+
+    length: the longest sequence it can read.
+    """
+
+    def __init__(self, width: int, layers: int, length: int, cross: bool = False) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.blocks = nn.ModuleList(Block(width, cross) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, x: Tensor, real: Tensor | None = None, context: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """Hidden states [B, T, W].
+
+        Args:
+            x: [B, T, W].
+            real: bool [B, T], False at padding, which no position looks at; the first position must be real.
+            context: [C, S, W], B a multiple of C: the context of sequence i is that of row i // (B / C).
+            causal: a position looks at itself and the ones before only.
+        """
+        length = x.shape[1]
+        mask = None if real is None else real[:, None, None, :]
+        if causal:
+            before = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+            mask = before if mask is None else mask & before
+        x = x + self.positions[:length]
+        for block in self.blocks:
+            x = block(x, mask, context)
+        hidden: Tensor = self.norm(x)
+        return hidden

@@ -1,0 +1,121 @@
+"""Frozen text encoders behind one interface, and captions as they see them, computed once and memory-mapped."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Split, TextBatch
+from bench.registry import text_encoders
+
+BATCH = 512
+
+
+class TextEncoder(Protocol):
+    """A frozen text encoder: evaluation mode, no gradients.
+
+    width: T, of token and sentence features alike. length: L, the most tokens it takes. vocabulary: V.
+    mask_id: the token that stands for a word that is hidden before encoding. word_embeddings: float [V, T].
+    """
+
+    name: str
+    width: int
+    length: int
+    vocabulary: int
+    mask_id: int
+    word_embeddings: Tensor
+
+    def tokenize(self, texts: list[str]) -> Tensor:
+        """int64 [B, L]: start, words, end, then 0; what is too long is cut and keeps its end token."""
+
+    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Token features [B, L', T] and sentence features [B, T] of ids [B, L'], L' <= L."""
+
+    def fingerprint(self) -> str:
+        """Hash of weights and vocabulary."""
+
+
+@functools.cache
+def load_text_encoder(name: str, device: str = "cpu") -> TextEncoder:
+    """The encoder of this name; "family:argument" passes the argument on.
+
+    Raises:
+        UsageError: unknown name.
+        DataError: its weights are not on this machine.
+    """
+    encoder: TextEncoder = text_encoders.get(name).load()(name.partition(":")[2], torch.device(device))
+    return encoder
+
+
+@dataclass(frozen=True)
+class CaptionFeatures:
+    """All captions of a split, without padding.
+
+    ids: int32 [all tokens]. tokens: float16 [all tokens, T]. sentences: float16 [captions, T].
+    starts: int64 [captions + 1], where each caption's tokens begin. first: int64 [images + 1], each image's captions.
+    """
+
+    ids: np.ndarray
+    tokens: np.ndarray
+    sentences: np.ndarray
+    starts: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def prepare(cls, split: Split, encoder: TextEncoder, folder: Path) -> CaptionFeatures:
+        """Open the features in `folder`, after computing them if they are not there; whole or not at all."""
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+            try:
+                _compute(split, encoder, partial)
+                partial.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster
+                    raise
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        names = ("ids", "tokens", "sentences", "starts", "first")
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names))
+
+    def sample(self, rows: np.ndarray, generator: np.random.Generator) -> TextBatch:
+        """One caption at random for each image, padded to the longest of them."""
+        captions = generator.integers(self.first[rows], self.first[rows + 1])
+        starts, lengths = self.starts[captions], self.starts[captions + 1] - self.starts[captions]
+        ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
+        tokens = torch.zeros(*ids.shape, self.tokens.shape[1])
+        for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+            ids[row, :length] = torch.from_numpy(self.ids[start : start + length].astype(np.int64))
+            tokens[row, :length] = torch.from_numpy(self.tokens[start : start + length].astype(np.float32))
+        return TextBatch(ids, tokens, torch.from_numpy(self.sentences[captions].astype(np.float32)))
+
+
+def _compute(split: Split, encoder: TextEncoder, folder: Path) -> None:
+    texts = [caption for captions in split.captions for caption in captions]
+    ids = torch.cat([encoder.tokenize(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)])
+    lengths = (ids != 0).sum(1)
+    starts = np.concatenate([[0], np.cumsum(lengths.numpy())])
+    first = np.concatenate([[0], np.cumsum([len(captions) for captions in split.captions])])
+    np.save(folder / "ids.npy", ids[ids != 0].numpy().astype(np.int32))
+    np.save(folder / "starts.npy", starts.astype(np.int64))
+    np.save(folder / "first.npy", first.astype(np.int64))
+    total = int(starts[-1])
+    tokens = np.lib.format.open_memmap(folder / "tokens.npy", "w+", np.float16, (total, encoder.width))
+    sentences = np.lib.format.open_memmap(folder / "sentences.npy", "w+", np.float16, (len(texts), encoder.width))
+    order = torch.argsort(lengths, stable=True)  # captions of one length together: little padding to compute
+    for rows in order.split(BATCH):
+        part = ids[rows, : int(lengths[rows].max())]
+        features, sentence = (found.float().cpu() for found in encoder.encode(part))
+        sentences[rows.numpy()] = sentence.half().numpy()
+        places = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows.tolist()])
+        tokens[places] = features[part != 0].half().numpy()
+    tokens.flush()
+    sentences.flush()

@@ -1,0 +1,34 @@
+"""Words as numbers: the plain vocabulary of task heads that read text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+PADDING, UNKNOWN, END = range(3)
+WORD = re.compile(r"\w+(?:['-]\w+)*")
+
+
+class Vocabulary:
+    """The words of some texts. Ids: 0 padding, 1 any other word, 2 end of text, then the words in sorted order."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        words = sorted({word for text in texts for word in _words(text)})
+        self.ids = {word: number for number, word in enumerate(words, END + 1)}
+
+    def __len__(self) -> int:
+        return len(self.ids) + END + 1
+
+    def encode(self, texts: Sequence[str], length: int) -> np.ndarray:
+        """Ids int64 [N, length]: words in lower case, cut to length - 1, then the end, then padding."""
+        found = np.full((len(texts), length), PADDING, np.int64)
+        for row, text in zip(found, texts, strict=True):
+            numbers = [self.ids.get(word, UNKNOWN) for word in _words(text)][: length - 1] + [END]
+            row[: len(numbers)] = numbers
+        return found
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.lower())

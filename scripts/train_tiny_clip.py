@@ -1,0 +1,138 @@
+"""Train tiny-clip on the training captions and images of the two built-in data sets, and nothing else.
+
+    python scripts/train_tiny_clip.py [--steps 1500] [--cache runs/cache]
+
+Writes bench/text/weights/ and prints the retrieval recall on both test splits. Needs open_clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from bench.contracts import Split
+from bench.data.easy_vqa import EasyVqa
+from bench.data.emoji_scenes import EmojiScenes
+from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, Vocabulary, split_words
+from bench.torchvision_ops import make_importable
+from bench.train import to_images
+
+CPU = torch.device("cpu")
+BATCH = 256
+RATE = 1e-3
+SHARES = (224, 32)
+"""Examples of emoji-scenes and of easy-vqa in a batch."""
+
+
+def build_vocabulary(splits: list[Split]) -> tuple[list[str], dict[str, list[int]]]:
+    """The word pieces of CLIP's tokenizer that occur in training captions, and each word's pieces."""
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer()
+    texts = {caption for split in splits for captions in split.captions for caption in captions}
+    words = sorted({word for text in texts for word in split_words(text)})
+    encoded = {word: tokenizer.encode(word) for word in words}
+    kept = sorted({piece for pieces in encoded.values() for piece in pieces})
+    number = {piece: UNKNOWN + 1 + i for i, piece in enumerate(kept)}
+    return [tokenizer.decoder[piece] for piece in kept], {w: [number[p] for p in ps] for w, ps in encoded.items()}
+
+
+def pick(split: Split, count: int, generator: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """Images and, for each, one of its captions."""
+    rows = generator.integers(0, len(split), count)
+    return split.images[rows], [split.captions[row][generator.integers(0, len(split.captions[row]))] for row in rows]
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: list[str]) -> Tensor:
+    """CLIP's symmetric loss; equal captions in a batch are all right answers."""
+    number = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
+    same = torch.tensor([number[caption] for caption in captions])
+    target = (same[:, None] == same).float()
+    target = target / target.sum(1, keepdim=True)
+    logits = scale.exp() * F.normalize(images.float(), dim=-1) @ F.normalize(texts.float(), dim=-1).T
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> nn.Module:
+    """A trained open_clip model (an average of its weights over the last steps)."""
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+
+    torch.manual_seed(0)
+    generator = np.random.default_rng(0)
+    model = CLIP(EMBED, CLIPVisionCfg(**VISION), CLIPTextCfg(**TEXT, vocab_size=vocabulary.size))
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.05)
+    for step in range(steps):
+        picked = [pick(split, share, generator) for split, share in zip(splits, SHARES, strict=True)]
+        captions = [caption for _, texts in picked for caption in texts]
+        images = torch.cat([to_images(pixels, CPU) for pixels, _ in picked])
+        ids = torch.zeros(len(captions), TEXT["context_length"], dtype=torch.int64)
+        for row, caption in enumerate(captions):
+            found = vocabulary.ids(caption, TEXT["context_length"])
+            ids[row, : len(found)] = torch.tensor(found)
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        with torch.autocast("cpu", torch.bfloat16):
+            seen, read = model.encode_image(images), model.encode_text(ids)
+        loss = contrastive_loss(seen, read, model.logit_scale.clamp(max=math.log(100)), captions)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            for kept, new in zip(average.parameters(), model.parameters(), strict=True):
+                kept.lerp_(new, 1 if step < 100 else 0.01)
+        if step % 50 == 0 or step + 1 == steps:
+            print(f"step {step}: loss {loss.item():.3f}", flush=True)
+    return average.eval()
+
+
+def recall(encoder: TinyClip, split: Split, count: int = 1000) -> dict[str, float]:
+    """Text to image and back: is a right one among the first k? One caption an image; equal captions are all right."""
+    captions = [split.captions[row][0] for row in range(min(count, len(split)))]
+    images = torch.cat(
+        [encoder.encode_images(to_images(split.images[i : i + 100], CPU)) for i in range(0, len(captions), 100)]
+    )
+    texts = encoder.encode(encoder.tokenize(captions))[1]
+    logits = F.normalize(texts, dim=-1) @ F.normalize(images, dim=-1).T
+    same = torch.tensor([[a == b for b in captions] for a in captions])
+    found = {"chance": same.float().mean().item()}
+    for name, scores in (("text to image", logits), ("image to text", logits.T)):
+        for k in (1, 5):
+            best = scores.topk(k, dim=1).indices
+            found[f"{name} recall@{k}"] = same.gather(1, best).any(1).float().mean().item()
+    return found
+
+
+def main() -> None:
+    """Train, save, measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
+    arguments = parser.parse_args()
+    make_importable()
+    sets = {"emoji-scenes": EmojiScenes(), "easy-vqa": EasyVqa()}
+    splits = [data.split("train", arguments.cache) for data in sets.values()]
+    pieces, words = build_vocabulary(splits)
+    model = train(splits, Vocabulary(pieces, words), arguments.steps)
+    WEIGHTS.mkdir(exist_ok=True)
+    state = {name: weight.detach().half().contiguous() for name, weight in model.state_dict().items()}
+    save_file({name: state[name] for name in state if name != "attn_mask"}, WEIGHTS / "tiny_clip.safetensors")
+    (WEIGHTS / "tiny_clip.json").write_text(json.dumps({"pieces": pieces, "words": words}, indent=0) + "\n")
+    encoder = TinyClip("", CPU)
+    for name, data in sets.items():
+        found = recall(encoder, data.split("test", arguments.cache))
+        print(f"{name} test: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()

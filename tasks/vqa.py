@@ -1,0 +1,208 @@
+"""Visual question answering over frozen codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.codes import Codes
+from bench.contracts import DataSet, Method, Question, Score, Split, TaskResult
+from bench.images import grid_png
+from bench.metrics.classification import accuracy, by_kind
+from bench.nn import head
+from bench.nn.transformer import Transformer
+from bench.presets import HeadBudget
+from bench.registry import tasks
+from bench.vocabulary import END, PADDING, Vocabulary
+
+WORDS = 24
+PER_IMAGE = 16
+OUTSIDE = -1
+SCORING_BATCH = 250
+SHOWN = 16
+
+
+@tasks.register("vqa", needs=("questions",), metrics=("accuracy",), blind="question only")
+class VisualQuestionAnswering:
+    """Answers to questions from the codes: a transformer reads both, its last hidden state picks an answer.
+
+    As in LG-VQ (arXiv 2405.14206, App. A.1), except that the question attends to an encoding of the codes instead of
+    following them in one sequence, so that an image is encoded once for all its questions.
+    """
+
+    def protocol(self) -> Mapping[str, object]:
+        """What determines the values besides the method."""
+        return {
+            "version": 1,
+            "score": "exact match with the answer; an answer never seen in training counts as wrong",
+            "words": f"plain vocabulary of the training questions, cut to {WORDS - 1} words",
+            "questions": f"all of an image, at most {PER_IMAGE} drawn in a training step",
+            **head.PROTOCOL,
+        }
+
+    def skip(self, dataset: DataSet, method: Method | None) -> str | None:
+        """Every method has code vectors, so nothing is left out."""
+        return None
+
+    def run(
+        self,
+        codes: Mapping[str, Codes] | None,
+        dataset: Mapping[str, Split],
+        budget: HeadBudget,
+        seed: int,
+        device: torch.device,
+    ) -> TaskResult:
+        """See `bench.contracts.Task`; `codes` None is the same network without its image part.
+
+        Raises:
+            TrainingDiverged: the head's loss is not finite.
+        """
+        train = dataset["train"].questions
+        vocabulary = Vocabulary(question.text for question in train)
+        answers = sorted({question.answer for question in train})
+        asked = {name: _asked(split.questions, vocabulary, answers) for name, split in dataset.items()}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = Answerer(len(vocabulary), len(answers), budget, codes["train"] if codes else None).to(device)
+        _fit(model, asked["train"], codes["train"] if codes else None, budget, seed, device)
+
+        result = TaskResult(metrics={})
+        for name, split in dataset.items():
+            if name == "train":
+                continue
+            predicted = _predict(model, asked[name], codes[name] if codes else None, device)
+            _score(result, "" if name == "test" else f"@{name.removeprefix('test-')}", split, asked[name], predicted)
+            if name == "test":
+                result.samples = _samples(split, answers, predicted)
+        return result
+
+
+class Answerer(nn.Module):
+    """Logits over answers from an image's codes and a question; without codes, from the question alone."""
+
+    def __init__(self, words: int, answers: int, budget: HeadBudget, training: Codes | None) -> None:
+        super().__init__()
+        width, layers = budget.width, budget.layers
+        self.words = nn.Embedding(words, width, padding_idx=PADDING)
+        nn.init.normal_(self.words.weight, std=0.5)
+        self.question = Transformer(width, layers, WORDS, cross=training is not None)
+        self.answer = nn.Linear(width, answers)
+        if training is not None:
+            self.reader = head.CodeReader(training, width)
+            self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
+
+    def forward(self, ids: Tensor, vectors: Tensor | None) -> Tensor:
+        """Question ids [B * n, L] and code vectors [B, T, D], n questions an image, to logits [B * n, answers]."""
+        context = None if vectors is None else self.image(self.reader(vectors))
+        hidden = self.question(self.words(ids), ids != PADDING, context)
+        last = hidden[torch.arange(len(ids), device=ids.device), (ids == END).int().argmax(1)]
+        logits: Tensor = self.answer(last)
+        return logits
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The questions of a split, those of an image together.
+
+    order: positions in the split's list; ids [Q, L]; answers [Q], `OUTSIDE` if not a class. Image images[i], which has
+    questions, has those from starts[i] to starts[i + 1].
+    """
+
+    order: np.ndarray
+    ids: np.ndarray
+    answers: np.ndarray
+    images: np.ndarray
+    starts: np.ndarray
+
+    def batch(self, rows: np.ndarray, draw: np.random.Generator | None) -> np.ndarray:
+        """Question numbers [B, n] of images[rows], -1 where an image has fewer; with `draw`, a sample of many."""
+        groups = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
+        if draw is not None:
+            groups = [draw.choice(own, PER_IMAGE, False) if len(own) > PER_IMAGE else own for own in groups]
+        found = np.full((len(rows), max(map(len, groups))), -1)
+        for slots, own in zip(found, groups, strict=True):
+            slots[: len(own)] = own
+        return found
+
+
+def _asked(questions: Sequence[Question], vocabulary: Vocabulary, answers: Sequence[str]) -> Asked:
+    image = np.array([question.image for question in questions], np.int64)
+    order = np.argsort(image, kind="stable")
+    number = {answer: i for i, answer in enumerate(answers)}
+    classes = np.array([number.get(question.answer, OUTSIDE) for question in questions], np.int64)
+    images, starts = np.unique(image[order], return_index=True)
+    ids = vocabulary.encode([questions[i].text for i in order], WORDS)
+    return Asked(order, ids, classes[order], images, np.append(starts, len(order)))
+
+
+def _logits(
+    model: Answerer, asked: Asked, rows: np.ndarray, numbers: np.ndarray, codes: Codes | None, device: torch.device
+) -> Tensor:
+    """[B * n, answers]; what stands at a number of -1 means nothing."""
+    ids = asked.ids[numbers.reshape(-1)]
+    longest = int((ids != PADDING).sum(1).max())
+    vectors = None if codes is None else codes.vectors(asked.images[rows], device)
+    logits: Tensor = model(torch.from_numpy(ids[:, :longest]).to(device), vectors)
+    return logits
+
+
+def _fit(
+    model: Answerer, asked: Asked, codes: Codes | None, budget: HeadBudget, seed: int, device: torch.device
+) -> None:
+    draw = np.random.default_rng([seed, 0])
+    rows_left = np.empty(0, np.int64)
+
+    def loss(step: int) -> Tensor:
+        nonlocal rows_left
+        while len(rows_left) < budget.batch_size:
+            rows_left = np.concatenate([rows_left, draw.permutation(len(asked.images))])
+        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
+        numbers = asked.batch(rows, draw)
+        logits = _logits(model, asked, rows, numbers, codes, device)
+        wanted = np.where(numbers < 0, OUTSIDE, asked.answers[numbers]).reshape(-1)
+        return F.cross_entropy(logits.float(), torch.from_numpy(wanted).to(device), ignore_index=OUTSIDE)
+
+    head.fit(model, loss, budget, device)
+
+
+def _predict(model: Answerer, asked: Asked, codes: Codes | None, device: torch.device) -> np.ndarray:
+    """Answer classes in the order of the split's questions."""
+    predicted = np.empty(len(asked.order), np.int64)
+    for start in range(0, len(asked.images), SCORING_BATCH):
+        rows = np.arange(start, min(start + SCORING_BATCH, len(asked.images)))
+        numbers = asked.batch(rows, None)
+        with torch.inference_mode(), head.autocast(device):
+            best = _logits(model, asked, rows, numbers, codes, device).argmax(1).cpu().numpy()
+        real = numbers.reshape(-1) >= 0
+        predicted[asked.order[numbers.reshape(-1)[real]]] = best[real]
+    return predicted
+
+
+def _score(result: TaskResult, suffix: str, split: Split, asked: Asked, predicted: np.ndarray) -> None:
+    """Accuracy over all questions and over each kind, with the image of each question."""
+    truth = np.empty_like(asked.answers)
+    truth[asked.order] = asked.answers
+    correct = accuracy(predicted, truth)
+    image = np.array([question.image for question in split.questions])
+    kinds = by_kind([question.kind for question in split.questions])
+    for part, rows in {"": slice(None), **{f"/{kind}": rows for kind, rows in kinds.items()}}.items():
+        values = correct[rows]
+        result.metrics[f"accuracy{part}{suffix}"] = Score(float(values.mean(dtype=np.float64)), len(values))
+        result.per_example[f"accuracy{part}{suffix}"] = values
+        result.per_example[f"image{part}{suffix}"] = image[rows]
+
+
+def _samples(split: Split, answers: Sequence[str], predicted: np.ndarray) -> dict[str, bytes | str]:
+    """Evenly spaced questions with their answers, and the images they are about, row by row."""
+    shown = np.linspace(0, len(split.questions) - 1, min(SHOWN, len(split.questions))).astype(int)
+    lines = ["| image | question | answer | prediction |", "|--:|---|---|---|"]
+    for number, row in enumerate(shown, 1):
+        question = split.questions[row]
+        lines.append(f"| {number} | {question.text} | {question.answer} | {answers[predicted[row]]} |")
+    images = np.stack([split.images[split.questions[row].image] for row in shown])
+    return {"questions.md": "\n".join(lines) + "\n", "images.png": grid_png(images, columns=4, scale=3)}
