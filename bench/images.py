@@ -50,6 +50,8 @@ def grid_png(images: np.ndarray, columns: int, scale: int = 1) -> bytes:
 
 def comparison_png(originals: np.ndarray, others: np.ndarray, columns: int, scale: int = 1) -> bytes:
     """Two sets uint8 [N, H, W, 3] as one PNG: each row of originals stands above the row of their counterparts."""
-    rows = [images[start : start + columns] for start in range(0, len(originals), columns) for images in (originals, others)]
+    rows = [
+        images[start : start + columns] for start in range(0, len(originals), columns) for images in (originals, others)
+    ]
     blank = np.full((columns, *originals.shape[1:]), 255, np.uint8)
     return grid_png(np.concatenate([np.concatenate([row, blank[len(row) :]]) for row in rows]), columns, scale)

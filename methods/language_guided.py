@@ -41,6 +41,8 @@ class LanguageGuidance(nn.Module):
         self.losses, self.switches, self.length = losses, switches, text.length
         self._encode, self._mask_id = text.encode, text.mask_id
         self.vision = CodeTransformer(positions, width, text.width)
+        if losses == ("ras",):
+            self.vision.requires_grad_(False)  # it then only decides an arg-max, and no gradient could reach it
         if "mtp" in losses:
             self.word_model = MaskedWordModel(text.length, text.vocabulary, text.width, DROPOUT)
         if "ras" in losses and switches.ras_head:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,12 +16,12 @@ from bench.metrics.classification import accuracy, by_kind
 from bench.nn import head
 from bench.nn.transformer import Transformer
 from bench.presets import HeadBudget
+from bench.questions import OUTSIDE, Asked
 from bench.registry import tasks
 from bench.vocabulary import END, PADDING, Vocabulary
 
 WORDS = 24
 PER_IMAGE = 16
-OUTSIDE = -1
 SCORING_BATCH = 250
 SHOWN = 16
 
@@ -45,7 +44,7 @@ class VisualQuestionAnswering:
             **head.PROTOCOL,
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:
+    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
         """Every method has code vectors, so nothing is left out."""
         return None
 
@@ -62,21 +61,24 @@ class VisualQuestionAnswering:
         Raises:
             TrainingDiverged: the head's loss is not finite.
         """
-        train = dataset["train"].questions
-        vocabulary = Vocabulary(question.text for question in train)
-        answers = sorted({question.answer for question in train})
-        asked = {name: _asked(split.questions, vocabulary, answers) for name, split in dataset.items()}
+        questions = dataset["train"].questions
+        vocabulary = Vocabulary(question.text for question in questions)
+        answers = sorted({question.answer for question in questions})
+        training = None if codes is None else codes["train"]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = Answerer(len(vocabulary), len(answers), budget, codes["train"] if codes else None).to(device)
-        _fit(model, asked["train"], codes["train"] if codes else None, budget, seed, device)
+            model = Answerer(len(vocabulary), len(answers), budget, training).to(device)
+        _fit(model, Asked.of(questions, vocabulary, answers, WORDS), training, budget, seed, device)
 
         result = TaskResult(metrics={})
         for name, split in dataset.items():
             if name == "train":
                 continue
-            predicted = _predict(model, asked[name], codes[name] if codes else None, device)
-            _score(result, "" if name == "test" else f"@{name.removeprefix('test-')}", split, asked[name], predicted)
+            asked = Asked.of(split.questions, vocabulary, answers, WORDS)
+            predicted = _predict(model, asked, None if codes is None else codes[name], device)
+            _score(
+                result, "" if name == "test" else f"@{name.removeprefix('test-')}", split.questions, asked, predicted
+            )
             if name == "test":
                 result.samples = _samples(split, answers, predicted)
         return result
@@ -89,7 +91,6 @@ class Answerer(nn.Module):
         super().__init__()
         width, layers = budget.width, budget.layers
         self.words = nn.Embedding(words, width, padding_idx=PADDING)
-        nn.init.normal_(self.words.weight, std=0.5)
         self.question = Transformer(width, layers, WORDS, cross=training is not None)
         self.answer = nn.Linear(width, answers)
         if training is not None:
@@ -105,45 +106,10 @@ class Answerer(nn.Module):
         return logits
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The questions of a split, those of an image together.
-
-    order: positions in the split's list; ids [Q, L]; answers [Q], `OUTSIDE` if not a class. Image images[i], which has
-    questions, has those from starts[i] to starts[i + 1].
-    """
-
-    order: np.ndarray
-    ids: np.ndarray
-    answers: np.ndarray
-    images: np.ndarray
-    starts: np.ndarray
-
-    def batch(self, rows: np.ndarray, draw: np.random.Generator | None) -> np.ndarray:
-        """Question numbers [B, n] of images[rows], -1 where an image has fewer; with `draw`, a sample of many."""
-        groups = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
-        if draw is not None:
-            groups = [draw.choice(own, PER_IMAGE, False) if len(own) > PER_IMAGE else own for own in groups]
-        found = np.full((len(rows), max(map(len, groups))), -1)
-        for slots, own in zip(found, groups, strict=True):
-            slots[: len(own)] = own
-        return found
-
-
-def _asked(questions: Sequence[Question], vocabulary: Vocabulary, answers: Sequence[str]) -> Asked:
-    image = np.array([question.image for question in questions], np.int64)
-    order = np.argsort(image, kind="stable")
-    number = {answer: i for i, answer in enumerate(answers)}
-    classes = np.array([number.get(question.answer, OUTSIDE) for question in questions], np.int64)
-    images, starts = np.unique(image[order], return_index=True)
-    ids = vocabulary.encode([questions[i].text for i in order], WORDS)
-    return Asked(order, ids, classes[order], images, np.append(starts, len(order)))
-
-
 def _logits(
     model: Answerer, asked: Asked, rows: np.ndarray, numbers: np.ndarray, codes: Codes | None, device: torch.device
 ) -> Tensor:
-    """[B * n, answers]; what stands at a number of -1 means nothing."""
+    """[B * n, answers] of the questions [B, n] of asked.images[rows]; where no question stands, anything."""
     ids = asked.ids[numbers.reshape(-1)]
     longest = int((ids != PADDING).sum(1).max())
     vectors = None if codes is None else codes.vectors(asked.images[rows], device)
@@ -157,44 +123,45 @@ def _fit(
     draw = np.random.default_rng([seed, 0])
     rows_left = np.empty(0, np.int64)
 
-    def loss(step: int) -> Tensor:
+    def loss() -> Tensor:
         nonlocal rows_left
         while len(rows_left) < budget.batch_size:
             rows_left = np.concatenate([rows_left, draw.permutation(len(asked.images))])
         rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
-        numbers = asked.batch(rows, draw)
+        numbers = asked.of_images(rows, PER_IMAGE, draw)
         logits = _logits(model, asked, rows, numbers, codes, device)
-        wanted = np.where(numbers < 0, OUTSIDE, asked.answers[numbers]).reshape(-1)
+        wanted = np.where(numbers == OUTSIDE, OUTSIDE, asked.answers[numbers]).reshape(-1)
         return F.cross_entropy(logits.float(), torch.from_numpy(wanted).to(device), ignore_index=OUTSIDE)
 
     head.fit(model, loss, budget, device)
 
 
 def _predict(model: Answerer, asked: Asked, codes: Codes | None, device: torch.device) -> np.ndarray:
-    """Answer classes in the order of the split's questions."""
+    """Answer classes int64 [Q], in the order of the split's list of questions."""
     predicted = np.empty(len(asked.order), np.int64)
     for start in range(0, len(asked.images), SCORING_BATCH):
         rows = np.arange(start, min(start + SCORING_BATCH, len(asked.images)))
-        numbers = asked.batch(rows, None)
+        numbers = asked.of_images(rows)
         with torch.inference_mode(), head.autocast(device):
             best = _logits(model, asked, rows, numbers, codes, device).argmax(1).cpu().numpy()
-        real = numbers.reshape(-1) >= 0
-        predicted[asked.order[numbers.reshape(-1)[real]]] = best[real]
+        there = numbers.reshape(-1) != OUTSIDE
+        predicted[asked.order[numbers.reshape(-1)[there]]] = best[there]
     return predicted
 
 
-def _score(result: TaskResult, suffix: str, split: Split, asked: Asked, predicted: np.ndarray) -> None:
-    """Accuracy over all questions and over each kind, with the image of each question."""
+def _score(result: TaskResult, suffix: str, questions: Sequence[Question], asked: Asked, predicted: np.ndarray) -> None:
+    """Accuracy over all questions and over each kind; beside the scores, which image each question is about."""
     truth = np.empty_like(asked.answers)
     truth[asked.order] = asked.answers
     correct = accuracy(predicted, truth)
-    image = np.array([question.image for question in split.questions])
-    kinds = by_kind([question.kind for question in split.questions])
-    for part, rows in {"": slice(None), **{f"/{kind}": rows for kind, rows in kinds.items()}}.items():
-        values = correct[rows]
-        result.metrics[f"accuracy{part}{suffix}"] = Score(float(values.mean(dtype=np.float64)), len(values))
-        result.per_example[f"accuracy{part}{suffix}"] = values
-        result.per_example[f"image{part}{suffix}"] = image[rows]
+    image = np.array([question.image for question in questions])
+    kinds = by_kind([question.kind for question in questions])
+    parts = {"": np.arange(len(correct))} | {f"/{kind}": rows for kind, rows in kinds.items()}
+    for part, rows in parts.items():
+        name = part + suffix
+        result.metrics[f"accuracy{name}"] = Score(float(correct[rows].mean(dtype=np.float64)), len(rows))
+        result.per_example[f"accuracy{name}"] = correct[rows]
+        result.per_example[f"image{name}"] = image[rows]
 
 
 def _samples(split: Split, answers: Sequence[str], predicted: np.ndarray) -> dict[str, bytes | str]:

@@ -43,5 +43,7 @@ class SmallText(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         lengths = torch.randint(2, self.length - 1, (count,), generator=generator).tolist()
         words = torch.randint(4, len(WORDS), (count, self.length), generator=generator).tolist()
-        ids = self.tokenize([" ".join(WORDS[word] for word in row[:size]) for row, size in zip(words, lengths, strict=True)])
+        ids = self.tokenize(
+            [" ".join(WORDS[word] for word in row[:size]) for row, size in zip(words, lengths, strict=True)]
+        )
         return TextBatch(ids, *self.encode(ids))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,6 +20,15 @@ SMOKE = PRESETS["smoke"]
 TEXT = SmallText()
 ADVERSARIAL = SMOKE.discriminator_start
 NAMES = methods.names()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small lose time to a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def method(name: str) -> Method:

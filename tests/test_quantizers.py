@@ -19,9 +19,7 @@ def naive(z: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("rows", "codes", "width"), [(1, 1, 1), (7, 5, 3), (300, 64, 8), (64, 1000, 32)])
-def test_nearest_codes_is_the_naive_arg_min(
-    rows: int, codes: int, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nearest_codes_is_the_naive_arg_min(rows: int, codes: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(rows)
     z, codebook = torch.randn(rows, width, generator=generator), torch.randn(codes, width, generator=generator)
     for chunk in (quantizers.CHUNK, 2 * codes, 1):

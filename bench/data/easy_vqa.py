@@ -83,7 +83,9 @@ class EasyVqa:
                 writer.images[image] = np.asarray(resized)
                 notes.captions.append(captions(shape, color))
                 notes.boxes.append(Box(image, f"the {color} {shape}".replace("  ", " "), box))
-                notes.questions += [Question(image, text, answer, kind_of(answer)) for text, answer in example.questions]
+                notes.questions += [
+                    Question(image, text, answer, kind_of(answer)) for text, answer in example.questions
+                ]
             writer.finish(notes)
         finally:
             writer.discard()

@@ -67,7 +67,9 @@ def art_files() -> tuple[bytes, ...]:
         raise DataError(f"emoji-scenes needs Twemoji's art, and {error.filename} is missing: {INSTALL}") from error
     found = hashlib.sha256(b"".join(files)).hexdigest()
     if found != ART_SHA256:
-        raise DataError(f"this Twemoji art is not the one emoji-scenes is defined on (sha256 {found[:12]}...): {INSTALL}")
+        raise DataError(
+            f"this Twemoji art is not the one emoji-scenes is defined on (sha256 {found[:12]}...): {INSTALL}"
+        )
     return files
 
 

@@ -66,14 +66,14 @@ def questions(scene: Scene, image: int, generator: np.random.Generator) -> list[
 
 
 def with_article(name: str) -> str:
-    """ "a cat", "an apple", "grapes"."""
+    """As in "a cat", "an apple", "grapes"."""
     if name == "grapes":
         return name
     return f"an {name}" if name[0] in "aeio" or name == "umbrella" else f"a {name}"
 
 
 def joined(parts: Iterable[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """As in "a", "a and b", "a, b and c"."""
     words = list(parts)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 

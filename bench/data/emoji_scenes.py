@@ -60,7 +60,9 @@ class EmojiScenes:
 
     def fingerprint(self) -> str:
         """Arguments and art; the code around it is fingerprinted by the harness."""
-        return fingerprint.of_value([self.size, {name: self._count(name) for name in self.splits}, self.seed, ART_SHA256])
+        return fingerprint.of_value(
+            [self.size, {name: self._count(name) for name in self.splits}, self.seed, ART_SHA256]
+        )
 
     def split(self, name: str, cache: Path) -> Split:
         """See `bench.contracts.DataSet`.

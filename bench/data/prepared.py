@@ -76,7 +76,7 @@ def read(name: str, folder: Path) -> Split:
             _rows(Box, columns["boxes"]),
             np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is damaged ({error}); delete it and it is prepared anew") from error
 
 
@@ -96,4 +96,3 @@ def _rows(kind: type, columns: dict[str, Sequence[Any]]) -> list[Any]:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-

@@ -46,7 +46,7 @@ def usage(found: Counts) -> float:
 
 @metrics.register("perplexity", higher_is_better=None, unit="")
 def perplexity(found: Counts) -> float:
-    """exp of the entropy of the codes' frequencies: K if all K are used evenly, 1 if only one is used."""
+    """Exponential of the entropy of the codes' frequencies: K if all K are used evenly, 1 if only one is used."""
     shares = found.counts[found.counts > 0] / found.counts.sum()
     return math.exp(-float((shares * np.log(shares)).sum()))
 

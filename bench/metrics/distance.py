@@ -18,7 +18,7 @@ BLOCK = 1024
 
 PROTOCOL = {
     "fd": "float64, covariance over n - 1, symmetric eigenvalues",
-    "kd": "kernel (x.y / F + 1)^3, unbiased, full set; paired: u-statistic, cross terms of an image with itself left out",
+    "kd": "kernel (x.y / F + 1)^3, unbiased, full set; paired: u-statistic (own pairs left out of the cross term)",
 }
 
 
@@ -52,9 +52,9 @@ def statistics(batches: Iterable[Tensor]) -> Statistics:
 
 @metrics.register("fd", higher_is_better=False, unit="")
 def frechet_distance(a: Statistics, b: Statistics) -> float:
-    """Frechet distance of two Gaussians with these statistics: |m - n|^2 + tr(S + T - 2 (S T)^1/2) (Heusel et al. 2017).
+    """Frechet distance of two Gaussians with these statistics: |m - n|^2 + tr(S + T - 2 (S T)^1/2).
 
-    The trace of the root is that of (S^1/2 T S^1/2)^1/2, which is symmetric, so it cannot turn complex where there are
+    Heusel et al. 2017, eq. 6. The trace of the root is that of (S^1/2 T S^1/2)^1/2, which is symmetric, so it cannot turn complex where there are
     fewer images than features; eigenvalues that rounding made negative count as zero.
 
     Raises:

@@ -51,7 +51,9 @@ class TinyClip:
 
     def fingerprint(self) -> str:
         """Hash of the weights and of the code around them."""
-        return fingerprint.of_value([self.encoder.fingerprint(), fingerprint.of_code([text_encoders.get("tiny-clip").path])])
+        return fingerprint.of_value(
+            [self.encoder.fingerprint(), fingerprint.of_code([text_encoders.get("tiny-clip").path])]
+        )
 
     def features(self, images: np.ndarray) -> Tensor:
         """uint8 images [B, H, W, 3] to float features [B, F]."""

@@ -65,7 +65,9 @@ def l1(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 def _difference(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     if images.dtype != np.uint8 or originals.dtype != np.uint8 or images.shape != originals.shape:
-        raise ValueError(f"expected equal uint8 shapes, got {images.dtype} {images.shape}, {originals.dtype} {originals.shape}")
+        raise ValueError(
+            f"expected equal uint8 shapes, got {images.dtype} {images.shape}, {originals.dtype} {originals.shape}"
+        )
     return images.astype(np.float64) - originals
 
 

@@ -7,6 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def causal_mask(length: int, device: torch.device) -> Tensor:
+    """[L, L] to add to the attention: a position sees itself and what is before it."""
+    return torch.full((length, length), -torch.inf, device=device).triu(1)
+
+
 class Block(nn.Module):
     """Pre-norm attention and a four times wider MLP."""
 
@@ -80,8 +85,7 @@ class Towers(nn.Module):
     def encode_text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Ids [B, L] to token features [B, L, width] and, from the end token (the largest id), [B, embed]."""
         length = ids.shape[1]
-        mask = torch.full((length, length), -torch.inf, device=ids.device).triu(1)
         x = self.token_embedding(ids) + self.positional_embedding[:length]
-        tokens = self.ln_final(self.transformer(x, mask))
+        tokens = self.ln_final(self.transformer(x, causal_mask(length, ids.device)))
         ends = tokens[torch.arange(len(ids), device=ids.device), ids.argmax(1)]
         return tokens, ends @ self.text_projection

