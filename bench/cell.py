@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -24,6 +22,7 @@ from bench.encode import encode_split
 from bench.environment import describe, peak_memory_mib
 from bench.errors import BenchError
 from bench.experiment import ENCODE_CODE, Cell, Plugin, Training
+from bench.files import whole_folder
 from bench.presets import PRESETS
 from bench.progress import reporter
 from bench.record import Record, now
@@ -138,15 +137,10 @@ def _text_encoder(training: Training, device: torch.device) -> TextEncoder | Non
 
 def _save(tokenizer: nn.Module, history: dict[str, object], folder: Path) -> None:
     """Write a folder that is there whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    try:
+    with whole_folder(folder) as scratch:
         state = {name: value.detach().cpu().contiguous() for name, value in tokenizer.state_dict().items()}
-        save_file(state, partial / "tokenizer.safetensors")
-        (partial / "training.json").write_text(json.dumps(history))
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        save_file(state, scratch / "tokenizer.safetensors")
+        (scratch / "training.json").write_text(json.dumps(history))
 
 
 def _evaluate(

@@ -54,6 +54,7 @@ class Batch(NamedTuple):
 class Tokenizer(Protocol):
     """A method's network, trained or not; also a `torch.nn.Module`.
 
+    Any of its modules may have a float `learning_rate_scale`, its parameters' share of the learning rate.
     With `discrete` False (the `identity` control) `encode` returns the vectors themselves, float [B, h, w, D],
     `decode` takes those, and the codebook is empty.
     """

@@ -1,13 +1,15 @@
-"""Files that appear whole or not at all, and named vectors in one file."""
+"""Files and folders that appear whole or not at all, and named vectors in one file."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import shutil
 import uuid
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,28 @@ def write_atomic(path: Path, data: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A scratch folder to fill, which gets the name `folder` when the block ends well and else disappears.
+
+    Where another process was faster, its folder stays and this one disappears.
+
+    Raises:
+        OSError: as the system reports it.
+    """
+    scratch = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        try:
+            scratch.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def pack_vectors(vectors: Mapping[str, np.ndarray]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,10 +55,10 @@ def train(
     assert isinstance(tokenizer, nn.Module)
     tokenizer.to(device).train()
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
-    parameters = [parameter for parameter in tokenizer.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
+    groups = parameter_groups(tokenizer, preset.learning_rate)
+    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
-    history = History(parameters=sum(parameter.numel() for parameter in parameters))
+    history = History(parameters=sum(parameter.numel() for group in groups for parameter in group["params"]))
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
     order = np.random.default_rng([seed, 0])
     captions = np.random.default_rng([seed, 1])
@@ -84,6 +85,17 @@ def train(
     history.images_per_s = preset.steps * preset.batch_size / history.seconds
     tokenizer.eval()
     return history
+
+
+def parameter_groups(tokenizer: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
+    """What is trained, one group for each learning rate: a module with a `learning_rate_scale` has that share of it."""
+    scales = {parameter: 1.0 for parameter in tokenizer.parameters() if parameter.requires_grad}
+    for module in tokenizer.modules():
+        scale = getattr(module, "learning_rate_scale", None)
+        if scale is not None:
+            scales.update(dict.fromkeys(scales.keys() & set(module.parameters()), float(scale)))
+    rates = sorted(set(scales.values()))
+    return [{"params": [p for p in scales if scales[p] == rate], "lr": learning_rate * rate} for rate in rates]
 
 
 def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:

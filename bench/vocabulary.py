@@ -25,7 +25,8 @@ class Vocabulary:
         """Ids int64 [N, length]: words in lower case, cut to length - 1, then the end, then padding."""
         found = np.full((len(texts), length), PADDING, np.int64)
         for row, text in zip(found, texts, strict=True):
-            numbers = [self.ids.get(word, UNKNOWN) for word in _words(text)][: length - 1] + [END]
+            words = _words(text)[: length - 1]
+            numbers = [*(self.ids.get(word, UNKNOWN) for word in words), END]
             row[: len(numbers)] = numbers
         return found
 

@@ -17,16 +17,34 @@ Perceptual = Literal["auto", "vgg", "none"]
 
 
 class Recipe(NamedTuple):
-    """What goes with a backbone: the discriminator's width and depth, and whether VGG's weights can be expected."""
+    """What goes with a backbone.
+
+    channels, layers: size of the discriminator. rate: its learning rate as a fraction of the preset's.
+    weight: on the adaptive weight. perceptual: whether VGG's weights can be expected.
+    """
 
     channels: int
     layers: int
+    rate: float
+    weight: float
     perceptual: Perceptual
 
 
-RECIPES = {"taming": Recipe(64, 3, "vgg"), "light": Recipe(32, 2, "none")}
-WEIGHT = 0.8
-"""On the adaptive weight, in all of LG-VQ's configurations."""
+RECIPES = {
+    "taming": Recipe(channels=64, layers=3, rate=1.0, weight=0.8, perceptual="vgg"),  # all of LG-VQ's configurations
+    # 50 times taming's learning rate is too much for a discriminator, and with no perceptual term in the loss that the
+    # adaptive weight compares with, 0.8 costs about 2 dB
+    "light": Recipe(channels=32, layers=2, rate=0.1, weight=0.2, perceptual="none"),
+}
+
+
+class Discriminator(NLayerDiscriminator):
+    """Taming's patch discriminator; `bench.train` reads its share of the learning rate."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(ndf=recipe.channels, n_layers=recipe.layers)
+        self.learning_rate_scale = recipe.rate
+        self.apply(weights_init)
 
 
 class AdversarialObjective(nn.Module):
@@ -41,8 +59,8 @@ class AdversarialObjective(nn.Module):
     def __init__(self, preset: Preset, perceptual: Perceptual) -> None:
         super().__init__()
         recipe = RECIPES[preset.backbone]
-        self.start = preset.discriminator_start
-        self.discriminator = NLayerDiscriminator(ndf=recipe.channels, n_layers=recipe.layers).apply(weights_init)
+        self.start, self.weight = preset.discriminator_start, recipe.weight
+        self.discriminator = Discriminator(recipe)
         chosen = recipe.perceptual if perceptual == "auto" else perceptual
         self.perceptual = PerceptualDistance() if chosen == "vgg" else None
 
@@ -55,7 +73,7 @@ class AdversarialObjective(nn.Module):
             return losses
         frozen = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
         generator = -functional_call(self.discriminator, frozen, (reconstruction,)).float().mean()
-        weight = adaptive_weight(torch.stack(list(losses.values())).sum(), generator, last_weight)
+        weight = self.weight * adaptive_weight(torch.stack(list(losses.values())).sum(), generator, last_weight)
         real, fake = self.discriminator(images).float(), self.discriminator(reconstruction.detach()).float()
         return losses | {
             "generator": weight * generator,
@@ -67,10 +85,10 @@ class AdversarialObjective(nn.Module):
 
 
 def adaptive_weight(nll: Tensor, generator: Tensor, last_weight: Tensor) -> Tensor:
-    """VQ-GAN, eq. 7: 0.8 |grad nll| / (|grad generator| + 1e-4) at the decoder's last layer, clamped to [0, 1e4]."""
+    """VQ-GAN, eq. 7: |grad nll| / (|grad generator| + 1e-4) at the decoder's last layer, clamped to [0, 1e4]."""
     norms = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float().norm() for loss in (nll, generator)]
     ratio: Tensor = norms[0] / (norms[1] + 1e-4)
-    return WEIGHT * ratio.clamp(0, 1e4).detach()
+    return ratio.clamp(0, 1e4).detach()
 
 
 def hinge_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -109,6 +109,7 @@ class Cvq:
 
     paper: ClassVar[str] = "arXiv:2307.15139"
     needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
     beta: float = 0.25
     distance: Distance = "cos"
     anchor: Anchor = "probrandom"

@@ -53,6 +53,7 @@ class LgVq:
 
     paper: ClassVar[str] = "arXiv:2405.14206"
     needs_text: ClassVar[bool] = True
+    control: ClassVar[bool] = False
     base: str = "vqgan"
     losses: tuple[str, ...] = ("gsa", "mtp", "ras")
     variant: Literal["released", "paper"] = "released"

@@ -23,6 +23,7 @@ class VqGan:
 
     paper: ClassVar[str] = "arXiv:2012.09841"
     needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
     beta: float = 0.25
     legacy: bool = True
     init: Init = "uniform"

@@ -32,6 +32,7 @@ class VqVae:
 
     paper: ClassVar[str] = "arXiv:1711.00937"
     needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
     beta: float = 0.25
     legacy: bool = True
     init: Init = "uniform"

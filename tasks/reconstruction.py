@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.errors import DataError
 from bench.images import comparison_png, to_uint8
 from bench.metrics import codebook, distance, image
-from bench.metrics.extractors import Extractor, batched_features, load_extractor
+from bench.metrics.extractors import Extractor, load_extractor
 from bench.presets import HeadBudget
 from bench.registry import tasks
 
@@ -20,6 +22,13 @@ EXTRACTOR = "tinyclip"
 BATCH = 250
 SHOWN = 16
 PER_IMAGE = {"psnr": image.psnr, "ssim": image.ssim, "l1": image.l1}
+CODEBOOK = {
+    "usage": codebook.usage,
+    "perplexity": codebook.perplexity,
+    "normalised_usage": codebook.normalised_usage,
+}
+
+Decoder = Callable[[np.ndarray], np.ndarray]
 
 
 @tasks.register(
@@ -43,7 +52,7 @@ class Reconstruction:
             "extractor": {EXTRACTOR: extractor.fingerprint() if extractor else None},
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:
+    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
         """Every method can decode, so nothing is left out."""
         return None
 
@@ -51,8 +60,8 @@ class Reconstruction:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
-        seed: int,
+        budget: HeadBudget,  # noqa: ARG002 - nothing is fitted
+        seed: int,  # noqa: ARG002 - nothing is random
         device: torch.device,
     ) -> TaskResult:
         """See `bench.contracts.Task`; nothing is fitted. `codes` None reconstructs every image as the training mean.
@@ -60,38 +69,69 @@ class Reconstruction:
         Raises:
             ValueError: a decoded image is not finite.
         """
+        extractor, why = _extractor(str(device))
         mean = _mean_image(dataset["train"].images) if codes is None else None
         result = TaskResult(metrics={})
+        if extractor is None:
+            result.warnings.append(f"fd_{EXTRACTOR} and kd_{EXTRACTOR} are left out: {why}")
         for name, split in dataset.items():
             if not name.startswith("test"):
                 continue
-            decoded = np.broadcast_to(mean, split.images.shape) if mean is not None else _decode(codes[name], device)
+            decode = _decoder(None if codes is None else codes[name], mean, device)
+            measured = _measure(decode, split.images, extractor if name == "test" else None)
             suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
-            for metric, compute in PER_IMAGE.items():
-                values = compute(decoded, split.images)
+            for metric, values in measured.per_image.items():
                 result.metrics[metric + suffix] = Score(float(values.mean()), len(values))
                 result.per_example[metric + suffix] = values
+            if measured.features:
+                result.metrics |= _distances(*measured.features)
             if name == "test":
-                _distances(result, decoded, split.images, device)
-                columns = split.images[:SHOWN], decoded[:SHOWN]
-                result.samples["reconstructions.png"] = comparison_png(*columns, columns=8, scale=3)
+                shown = split.images[:SHOWN]
+                result.samples["reconstructions.png"] = comparison_png(shown, decode(np.arange(len(shown))), 8, scale=3)
         if codes is not None and codes["test"].discrete:
-            _codebook(result, codes["test"], dataset["test"])
+            result.metrics |= _codebook(codes["test"], dataset["test"])
         return result
+
+
+class Measured(NamedTuple):
+    """Scores of one split: name to float64 [N], and features [N, F] of originals and reconstructions."""
+
+    per_image: dict[str, np.ndarray]
+    features: tuple[Tensor, Tensor] | None
+
+
+def _measure(decode: Decoder, originals: np.ndarray, extractor: Extractor | None) -> Measured:
+    """Decode and score batch by batch, so that memory does not grow with the images."""
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in PER_IMAGE}
+    features: list[tuple[Tensor, Tensor]] = []
+    for start in range(0, len(originals), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(originals)))
+        truth, made = originals[rows], decode(rows)
+        for name, compute in PER_IMAGE.items():
+            scores[name].append(compute(made, truth))
+        if extractor is not None:
+            features.append((extractor.features(truth), extractor.features(made)))
+    joined = {name: np.concatenate(parts) for name, parts in scores.items()}
+    if not features:
+        return Measured(joined, None)
+    real, made_features = (torch.cat(parts) for parts in zip(*features, strict=True))
+    return Measured(joined, (real, made_features))
+
+
+def _decoder(codes: Codes | None, mean: np.ndarray | None, device: torch.device) -> Decoder:
+    """Rows of a split to reconstructions uint8 [B, H, W, 3]."""
+    if codes is None:
+        assert mean is not None
+        return lambda rows: np.repeat(mean[None], len(rows), axis=0)
+    return lambda rows: to_uint8(codes.decode(codes.rows(rows, device)))
 
 
 def _mean_image(images: np.ndarray) -> np.ndarray:
     total = np.zeros(images.shape[1:], np.float64)
     for start in range(0, len(images), BATCH):
         total += images[start : start + BATCH].sum(0, dtype=np.float64)
-    return np.floor(total / len(images) + 0.5).astype(np.uint8)
-
-
-def _decode(codes: Codes, device: torch.device) -> np.ndarray:
-    """All images uint8 [N, H, W, 3]."""
-    numbers = np.arange(len(codes))
-    batches = (numbers[start : start + BATCH] for start in range(0, len(codes), BATCH))
-    return np.concatenate([to_uint8(codes.decode(codes.rows(rows, device))) for rows in batches])
+    mean: np.ndarray = np.floor(total / len(images) + 0.5).astype(np.uint8)
+    return mean
 
 
 def _extractor(device: str) -> tuple[Extractor | None, str]:
@@ -102,31 +142,25 @@ def _extractor(device: str) -> tuple[Extractor | None, str]:
         return None, str(error)
 
 
-def _distances(result: TaskResult, decoded: np.ndarray, originals: np.ndarray, device: torch.device) -> None:
+def _distances(real: Tensor, made: Tensor) -> dict[str, Score]:
     """Distribution distances, and the Frechet distance of two halves of the originals: what chance alone gives."""
-    extractor, why = _extractor(str(device))
-    if extractor is None:
-        result.warnings.append(f"fd_{EXTRACTOR} and kd_{EXTRACTOR} are left out: {why}")
-        return
-    count = len(originals)
-    real, made = (torch.cat(list(batched_features(extractor, part))) for part in (originals, decoded))
-    halves = [distance.statistics([real[start::2]]) for start in (0, 1)]
-    result.metrics[f"fd_{EXTRACTOR}"] = Score(
-        distance.frechet_distance(distance.statistics([real]), distance.statistics([made])), count
-    )
-    result.metrics[f"fd_{EXTRACTOR}@floor"] = Score(distance.frechet_distance(*halves), count)
-    result.metrics[f"kd_{EXTRACTOR}"] = Score(distance.kernel_distance(real, made, paired=True), count)
+    whole = distance.frechet_distance(distance.statistics([real]), distance.statistics([made]))
+    floor = distance.frechet_distance(distance.statistics([real[::2]]), distance.statistics([real[1::2]]))
+    return {
+        f"fd_{EXTRACTOR}": Score(whole, len(real)),
+        f"fd_{EXTRACTOR}@floor": Score(floor, len(real) // 2),
+        f"kd_{EXTRACTOR}": Score(distance.kernel_distance(real, made, paired=True), len(real)),
+    }
 
 
-def _codebook(result: TaskResult, codes: Codes, split: Split) -> None:
-    """Use of the codes, all levels together and, for residual codes, each level."""
+def _codebook(codes: Codes, split: Split) -> dict[str, Score]:
+    """Use of the codes, all levels together and, for residual codes, each level; n counts tokens."""
     size = int(codes.codebook.shape[-2])
-    parts = codebook.count_codes(np.asarray(codes.array), size)
-    for level, found in enumerate(parts):
+    found = {}
+    for level, counts in enumerate(codebook.count_codes(np.asarray(codes.array), size)):
         suffix = f"/level-{level}" if level else ""
-        tokens = int(found.counts.sum())
-        result.metrics[f"usage{suffix}"] = Score(codebook.usage(found), tokens)
-        result.metrics[f"perplexity{suffix}"] = Score(codebook.perplexity(found), tokens)
-        result.metrics[f"normalised_usage{suffix}"] = Score(codebook.normalised_usage(found), tokens)
+        tokens = int(counts.counts.sum())
+        for name, compute in CODEBOOK.items():
+            found[name + suffix] = Score(compute(counts), tokens)
     bits = codebook.bits_per_pixel(size, codes.array[0].size, split.images[0, :, :, 0].size)
-    result.metrics["bits_per_pixel"] = Score(bits, len(split))
+    return found | {"bits_per_pixel": Score(bits, len(split))}

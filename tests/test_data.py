@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,8 @@ import pytest
 from bench.contracts import Box, DataSet, Question
 from bench.data import prepared
 from bench.errors import DataError
-from bench.registry import datasets
+from bench.files import whole_folder
+from bench.registry import ROOT, datasets
 
 LIMITS = {"train": 40, "validation": 12, "test": 12}
 NAMES = datasets.names()
@@ -79,12 +83,17 @@ def notes() -> prepared.Annotations:
     )
 
 
+def prepare(folder: Path, fill: int = 0) -> None:
+    with whole_folder(folder) as scratch:
+        writer = prepared.Writer(scratch, 2, 4, masks=True)
+        assert writer.masks is not None
+        writer.images[1] = fill
+        writer.masks[0] = 3
+        writer.finish(notes())
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    writer = prepared.Writer(tmp_path / "data" / "test", 2, 4, masks=True)
-    writer.images[1] = 7
-    assert writer.masks is not None
-    writer.masks[0] = 3
-    writer.finish(notes())
+    prepare(tmp_path / "data" / "test", 7)
     split = prepared.read("test", tmp_path / "data" / "test")
     assert split.images[1].max() == split.images[1].min() == 7
     assert split.masks is not None
@@ -95,25 +104,42 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_preparation_leaves_nothing_that_could_be_read(tmp_path: Path) -> None:
-    writer = prepared.Writer(tmp_path / "test", 2, 4, masks=False)
-    assert not (tmp_path / "test").exists()
-    writer.discard()
+    with contextlib.suppress(KeyboardInterrupt), whole_folder(tmp_path / "test") as scratch:
+        prepared.Writer(scratch, 2, 4, masks=False)
+        raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 
 
+def test_a_killed_preparation_is_never_read(tmp_path: Path) -> None:
+    half = (
+        "import sys, time; from pathlib import Path; from bench.data.prepared import Writer\n"
+        "from bench.files import whole_folder\n"
+        "with whole_folder(Path(sys.argv[1])) as scratch:\n"
+        "    writer = Writer(scratch, 2, 4, masks=False); writer.images[0] = 9; writer.images.flush()\n"
+        "    print('half', flush=True); time.sleep(60)"
+    )
+    folder = tmp_path / "test"
+    with subprocess.Popen([sys.executable, "-c", half, str(folder)], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+    assert not folder.exists()
+    prepare(folder)
+    assert prepared.read("test", folder).images.max() == 0
+
+
 def test_the_later_of_two_preparations_drops_its_copy(tmp_path: Path) -> None:
-    writers = [prepared.Writer(tmp_path / "test", 2, 4, masks=False) for _ in range(2)]
-    for number, writer in enumerate(writers):
-        writer.images[:] = number
-        writer.finish(notes())
-    assert prepared.read("test", tmp_path / "test").images.max() == 0
+    with whole_folder(tmp_path / "test") as scratch:
+        prepare(tmp_path / "test", 1)
+        (scratch / "mine").touch()
+    assert prepared.read("test", tmp_path / "test").images.max() == 1
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
 
 
 @pytest.mark.parametrize("name", ["annotations.json", "images.npy"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2", b"\x80\x04K\x01."])
 def test_a_damaged_folder_is_a_data_error(tmp_path: Path, name: str, content: bytes) -> None:
-    prepared.Writer(tmp_path / "test", 2, 4, masks=False).finish(notes())
+    prepare(tmp_path / "test")
     (tmp_path / "test" / name).write_bytes(content)
     with pytest.raises(DataError, match="is damaged"):
         prepared.read("test", tmp_path / "test")

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from bench.contracts import Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError, UsageError
-from bench.text import CaptionFeatures, TextEncoder, load_text_encoder
+from bench.text import CaptionFeatures, TextEncoder, load_text_encoder, tiny_clip
+from bench.text.minilm import check, word_pieces
 from bench.text.minilm import split_words as bert_words
-from bench.text.minilm import word_pieces
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, split_words
 from bench.torchvision_ops import make_importable
 from bench.train import to_images
@@ -56,6 +56,16 @@ def small_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 def encoder(request: pytest.FixtureRequest) -> TextEncoder:
     name = request.getfixturevalue("small_clip") if request.param == "open_clip" else request.param
     return load_text_encoder(name)
+
+
+def text_features(clip: Any, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token features, as they leave open_clip's last LayerNorm, and sentence features of its `encode_text`."""
+    seen: list[torch.Tensor] = []
+    hook = clip.ln_final.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    with torch.no_grad():
+        sentences = clip.encode_text(ids)
+    hook.remove()
+    return seen[0], sentences
 
 
 def test_shapes_and_frozen(encoder: TextEncoder) -> None:
@@ -140,7 +150,10 @@ def test_tiny_clip_is_open_clip(small_clip: str) -> None:
     assert not missing.unexpected_keys
     assert missing.missing_keys in ([], ["attn_mask"])
     ids = ours.tokenize(CAPTIONS)
-    torch.testing.assert_close(ours.encode(ids)[1], theirs.eval().encode_text(ids), rtol=1e-5, atol=1e-5)
+    tokens, sentences = ours.encode(ids)
+    their_tokens, their_sentences = text_features(theirs.eval(), ids)
+    torch.testing.assert_close(tokens, their_tokens, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(sentences, their_sentences, rtol=1e-5, atol=1e-5)
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     torch.testing.assert_close(ours.encode_images(images), theirs.encode_image(images), rtol=1e-5, atol=1e-5)
 
@@ -175,11 +188,14 @@ def test_tiny_clip_is_small_and_tells_matched_from_unmatched(tmp_path: Path) -> 
 
 
 def test_open_clip_features_are_those_of_open_clip(small_clip: str) -> None:
-    """At CLIP's own length: our sentence features are its `encode_text`."""
+    """At CLIP's own length: our features are those of its `encode_text`."""
     encoder: Any = load_text_encoder(small_clip)
     ids = encoder.tokenize(CAPTIONS)
     full = F.pad(ids, (0, 77 - ids.shape[1]))
-    torch.testing.assert_close(encoder.encode(ids)[1], encoder.clip.encode_text(full), rtol=1e-5, atol=1e-5)
+    tokens, sentences = encoder.encode(ids)
+    their_tokens, their_sentences = text_features(encoder.clip, full)
+    torch.testing.assert_close(tokens, their_tokens[:, : encoder.length], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(sentences, their_sentences, rtol=1e-5, atol=1e-5)
     assert encoder.length == 30
 
 
@@ -210,4 +226,49 @@ def test_word_pieces() -> None:
     pieces = dict.fromkeys(["un", "##aff", "##able", "cat"], 0)
     assert word_pieces("unaffable", pieces) == ["un", "##aff", "##able"]
     assert word_pieces("dog", pieces) == ["[UNK]"]
-    assert bert_words("Café, naïve!") == ["cafe", ",", "naive", "!"]
+    assert word_pieces("cat" * 50, pieces) == ["[UNK]"]
+    assert bert_words("Café, naïve_cat!") == ["cafe", ",", "naive", "_", "cat", "!"]
+
+
+@pytest.mark.parametrize("name", ["tiny-clip:large", "minilm:L12"])
+def test_an_argument_that_means_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="takes no argument"):
+        load_text_encoder(name)
+
+
+@pytest.mark.parametrize("name", ["tiny_clip.json", "tiny_clip.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]"])
+def test_missing_or_damaged_weights_are_told(
+    name: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in WEIGHTS.glob("tiny_clip.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(tiny_clip, "WEIGHTS", tmp_path)
+    with pytest.raises(DataError, match=r"train_tiny_clip\.py"):
+        TinyClip("", CPU)
+
+
+def test_foreign_files_are_pinned(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("[PAD]\n")
+    for path, told in ((tmp_path / "vocab.txt", "is not MiniLM's"), (tmp_path / "model.safetensors", "cannot read")):
+        with pytest.raises(DataError, match=told):
+            check(path, "0" * 64)
+
+
+@pytest.mark.parametrize("captions", [(), [CAPTIONS], [CAPTIONS, []]])
+def test_images_without_captions_are_told(captions: list[list[str]], tmp_path: Path) -> None:
+    split = Split("train", np.zeros((2, 1, 1, 3), np.uint8), captions)
+    with pytest.raises(DataError, match="without a caption"):
+        CaptionFeatures.prepare(split, load_text_encoder("tiny-clip"), tmp_path / "text")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_cache_is_told(tmp_path: Path) -> None:
+    split = Split("train", np.zeros((1, 1, 1, 3), np.uint8), [CAPTIONS])
+    CaptionFeatures.prepare(split, load_text_encoder("tiny-clip"), tmp_path / "text")
+    (tmp_path / "text" / "ids.npy").write_bytes(b"")
+    with pytest.raises(DataError, match="delete it"):
+        CaptionFeatures.prepare(split, load_text_encoder("tiny-clip"), tmp_path / "text")

@@ -20,6 +20,7 @@ from bench import fingerprint
 from bench.contracts import Box, Question, Split
 from bench.data import prepared
 from bench.errors import DataError
+from bench.files import whole_folder
 from bench.registry import datasets
 
 INSTALL = "pip install easy-vqa==1.0"
@@ -67,28 +68,24 @@ class EasyVqa:
         key = fingerprint.of_value([self.fingerprint(), fingerprint.of_code([Path(__file__)])])[:16]
         folder = cache / "data" / f"easy-vqa-{key}" / name
         if not folder.exists():
-            self._prepare(name, folder)
+            with whole_folder(folder) as scratch:
+                self._prepare(name, scratch)
         return prepared.read(name, folder)
 
     def _prepare(self, name: str, folder: Path) -> None:
         examples = [example for example in load_examples() if split_of(example) == name][: self.limits.get(name)]
         writer = prepared.Writer(folder, len(examples), self.size, masks=False)
         notes = prepared.Annotations()
-        try:
-            for image, example in enumerate(examples):
-                pixels = read_image(example)
-                box = box_of(pixels)
-                shape, color = shape_and_color(example)
-                resized = Image.fromarray(pixels).resize((self.size, self.size), Image.Resampling.BOX)
-                writer.images[image] = np.asarray(resized)
-                notes.captions.append(captions(shape, color))
-                notes.boxes.append(Box(image, f"the {color} {shape}".replace("  ", " "), box))
-                notes.questions += [
-                    Question(image, text, answer, kind_of(answer)) for text, answer in example.questions
-                ]
-            writer.finish(notes)
-        finally:
-            writer.discard()
+        for image, example in enumerate(examples):
+            pixels = read_image(example)
+            box = box_of(pixels)
+            shape, color = shape_and_color(example)
+            resized = Image.fromarray(pixels).resize((self.size, self.size), Image.Resampling.BOX)
+            writer.images[image] = np.asarray(resized)
+            notes.captions.append(captions(shape, color))
+            notes.boxes.append(Box(image, f"the {color} {shape}".replace("  ", " "), box))
+            notes.questions += [Question(image, text, answer, kind_of(answer)) for text, answer in example.questions]
+        writer.finish(notes)
 
 
 def split_of(example: Example) -> str:
@@ -137,7 +134,7 @@ def box_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
     Raises:
         DataError: nothing is.
     """
-    seen = (pixels < BACKGROUND).any(-1)
+    seen: np.ndarray = np.min(pixels, axis=-1) < BACKGROUND
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     if not len(rows):
         raise DataError("easy-vqa: an image without a shape")

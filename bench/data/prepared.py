@@ -1,14 +1,12 @@
 """The prepared form of a split: pixel arrays to memory-map and one JSON file of annotations.
 
-A split is prepared in a folder of its own, which gets its name when it is whole: one that was interrupted is never
-read, and of two processes that prepare the same split the later one drops its copy.
+A split is prepared inside `bench.files.whole_folder`: one that was interrupted is never read, and of two processes that
+prepare the same split the later one drops its copy.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,32 +28,24 @@ class Annotations:
 
 
 class Writer:
-    """A split being prepared. Images are written as they come, so memory stays small whatever their number."""
+    """The pixels of a split being prepared, written as they come, so memory stays small whatever their number.
+
+    images: uint8 [N, S, S, 3]. masks: uint8 [N, S, S], or None.
+    """
 
     def __init__(self, folder: Path, count: int, size: int, masks: bool) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        shape = (count, size, size, 3)
-        self.images = np.lib.format.open_memmap(self.partial / "images.npy", "w+", np.uint8, shape)
-        self.masks = np.lib.format.open_memmap(self.partial / "masks.npy", "w+", np.uint8, shape[:3]) if masks else None
+        self.images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
+        self.masks = (
+            np.lib.format.open_memmap(folder / "masks.npy", "w+", np.uint8, (count, size, size)) if masks else None
+        )
 
     def finish(self, annotations: Annotations) -> None:
-        """Write the annotations and give the folder its name."""
+        """Flush the pixels and write the annotations."""
         self.images.flush()
         if self.masks is not None:
             self.masks.flush()
-        (self.partial / "annotations.json").write_text(json.dumps(_columns(annotations)), encoding="utf-8")
-        try:
-            self.partial.rename(self.folder)
-        except OSError:
-            if not self.folder.is_dir():
-                raise
-            self.discard()
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+        (self.folder / "annotations.json").write_text(json.dumps(_columns(annotations)), encoding="utf-8")
 
 
 def read(name: str, folder: Path) -> Split:

@@ -18,7 +18,8 @@ def accuracy(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     if predicted.shape != truth.shape:
         raise ValueError(f"{len(predicted)} predictions for {len(truth)} examples")
-    return (predicted == truth).astype(np.float32)
+    correct: np.ndarray = (predicted == truth).astype(np.float32)
+    return correct
 
 
 def by_kind(kinds: Sequence[str]) -> dict[str, np.ndarray]:

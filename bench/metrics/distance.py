@@ -25,7 +25,7 @@ PROTOCOL = {
 class Statistics(NamedTuple):
     """Sufficient statistics of features. mean: [F]; scatter: [F, F], the sum of outer products about the mean."""
 
-    count: int
+    n: int
     mean: Tensor
     scatter: Tensor
 
@@ -54,15 +54,15 @@ def statistics(batches: Iterable[Tensor]) -> Statistics:
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """Frechet distance of two Gaussians with these statistics: |m - n|^2 + tr(S + T - 2 (S T)^1/2).
 
-    Heusel et al. 2017, eq. 6. The trace of the root is that of (S^1/2 T S^1/2)^1/2, which is symmetric, so it cannot turn complex where there are
-    fewer images than features; eigenvalues that rounding made negative count as zero.
+    Heusel et al. 2017. The trace of the root is that of (S^1/2 T S^1/2)^1/2, which is symmetric, so it cannot turn
+    complex where there are fewer images than features; eigenvalues that rounding made negative count as zero.
 
     Raises:
         ValueError: a set has fewer than two images.
     """
-    if min(a.count, b.count) < 2:
+    if min(a.n, b.n) < 2:
         raise ValueError("the Frechet distance needs two images or more in each set")
-    first, second = (part.scatter / (part.count - 1) for part in (a, b))
+    first, second = (part.scatter / (part.n - 1) for part in (a, b))
     values, vectors = torch.linalg.eigh(first)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     inner = torch.linalg.eigvalsh(root @ second @ root)
@@ -90,10 +90,10 @@ def kernel_distance(a: Tensor, b: Tensor, paired: bool) -> float:
 
 
 def _merge(a: Statistics, b: Statistics) -> Statistics:
-    count = a.count + b.count
+    n = a.n + b.n
     shift = b.mean - a.mean
-    between = torch.outer(shift, shift) * (a.count * b.count / count)
-    return Statistics(count, a.mean + shift * (b.count / count), a.scatter + b.scatter + between)
+    between = torch.outer(shift, shift) * (a.n * b.n / n)
+    return Statistics(n, a.mean + shift * (b.n / n), a.scatter + b.scatter + between)
 
 
 def _kernel_sum(a: Tensor, b: Tensor) -> float:

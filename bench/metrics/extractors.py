@@ -6,60 +6,53 @@ different networks are never compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from bench import fingerprint
 from bench.images import to_float
-from bench.registry import Registry, text_encoders
-from bench.text import load_text_encoder
+from bench.registry import Registry
+from bench.text import load_text_encoder, tiny_clip
 
 extractors = Registry("feature extractor", "extractors", "bench/metrics")
 
-BATCH = 250
-
 
 class Extractor(Protocol):
-    """A frozen network on a device; made with the device's name.
-
-    Raises:
-        DataError: its weights are missing; the text says how to get them.
-    """
+    """A frozen network, made with the name of its device."""
 
     name: str
 
     def fingerprint(self) -> str:
-        """Hash of the weights and of the code around them."""
+        """Hash of the weights."""
 
     def features(self, images: np.ndarray) -> Tensor:
-        """uint8 images [B, H, W, 3] to float features [B, F]; an image's features do not depend on its batch."""
+        """Images uint8 [B, H, W, 3] to features float [B, F]; an image's features do not depend on its batch."""
 
 
 @extractors.register("tinyclip")
-class TinyClip:
+class TinyClipImages:
     """The image tower of tiny-clip: embeddings of root mean square 1, so that x.y / F is CLIP's cosine."""
 
     name = "tinyclip"
 
     def __init__(self, device: str = "cpu") -> None:
+        encoder = load_text_encoder("tiny-clip", device)
+        assert isinstance(encoder, tiny_clip.TinyClip)
+        self.encoder = encoder
         self.device = torch.device(device)
-        self.encoder = load_text_encoder("tiny-clip", device)
 
     def fingerprint(self) -> str:
-        """Hash of the weights and of the code around them."""
-        return fingerprint.of_value(
-            [self.encoder.fingerprint(), fingerprint.of_code([text_encoders.get("tiny-clip").path])]
-        )
+        """Hash of the weights."""
+        return self.encoder.fingerprint()
 
     def features(self, images: np.ndarray) -> Tensor:
-        """uint8 images [B, H, W, 3] to float features [B, F]."""
-        with torch.inference_mode():
-            embedded = self.encoder.encode_images(to_float(images, self.device)).float()
-        return torch.nn.functional.normalize(embedded, dim=1) * embedded.shape[1] ** 0.5
+        """Images uint8 [B, H, W, 3] to features float [B, F]."""
+        embedded = self.encoder.encode_images(to_float(images, self.device))
+        scaled: Tensor = F.normalize(embedded, dim=1) * embedded.shape[1] ** 0.5
+        return scaled
 
 
 def load_extractor(name: str, device: str = "cpu") -> Extractor:
@@ -67,13 +60,7 @@ def load_extractor(name: str, device: str = "cpu") -> Extractor:
 
     Raises:
         UsageError: unknown name.
-        DataError: its weights are missing or broken.
+        DataError: its weights are missing or broken; the text says how to get them.
     """
     extractor: Extractor = extractors.get(name).load()(device)
     return extractor
-
-
-def batched_features(extractor: Extractor, images: np.ndarray) -> Iterator[Tensor]:
-    """Features of images uint8 [N, H, W, 3], batch by batch."""
-    for start in range(0, len(images), BATCH):
-        yield extractor.features(images[start : start + BATCH])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,6 +15,8 @@ from bench.presets import Preset
 
 LIGHT_CHANNELS = (64, 128)
 """At half the image's side, and at every coarser one."""
+SMALL = 0.1
+"""Factor on the light encoder's last layer at the start."""
 
 
 class Backbone(nn.Module):
@@ -58,7 +63,6 @@ class Residual(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.GroupNorm(channels // 16, channels) for _ in range(2))
         self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-        nn.init.zeros_(self.convs[1].weight)  # type: ignore[arg-type]  # a block starts as the identity
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] to the same."""
@@ -68,9 +72,21 @@ class Residual(nn.Module):
         return x + y
 
 
+class UnitScale(nn.Module):
+    """Vectors at each position scaled to mean square 1: codes reach the decoder whatever the size they start at."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, D, h, w] to the same."""
+        scaled: Tensor = F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
+        return scaled
+
+
 def _light(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
     channels = [LIGHT_CHANNELS[min(level, 1)] for level in range(halvings)]
     into = nn.Conv2d(channels[-1], preset.width, 1)
+    with torch.no_grad():  # features start near a small uniform codebook, so that more of it is found
+        into.weight.mul_(SMALL)
+        nn.init.zeros_(into.bias)  # type: ignore[arg-type]  # it has one
     down: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(12, channels[0], 3, padding=1), Residual(channels[0])]
     up: list[nn.Module] = []
     for fine, coarse in pairwise(channels):
@@ -80,7 +96,13 @@ def _light(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
     end = channels[-1]
     encoder = nn.Sequential(*down, nn.GroupNorm(end // 16, end), nn.SiLU(), into)
     decoder = nn.Sequential(
-        nn.Conv2d(preset.width, end, 3, padding=1), *up, Residual(channels[0]), nn.SiLU(), out, nn.PixelShuffle(2)
+        UnitScale(),
+        nn.Conv2d(preset.width, end, 3, padding=1),
+        *up,
+        Residual(channels[0]),
+        nn.SiLU(),
+        out,
+        nn.PixelShuffle(2),
     )
     return Backbone(encoder, into), Backbone(decoder, out)
 
@@ -100,8 +122,9 @@ def _taming(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:
         "resolution": preset.image_size,
         "z_channels": 256,
     }
-    into, encoder = nn.Conv2d(256, preset.width, 1), model.Encoder(**sizes, double_z=False)
-    back, decoder = nn.Conv2d(preset.width, 256, 1), model.Decoder(**sizes)
+    with contextlib.redirect_stdout(sys.stderr):  # the package prints; stdout belongs to our own output
+        encoder, decoder = model.Encoder(**sizes, double_z=False), model.Decoder(**sizes)
+    into, back = nn.Conv2d(256, preset.width, 1), nn.Conv2d(preset.width, 256, 1)
     return Backbone(nn.Sequential(encoder, into), into), Backbone(nn.Sequential(back, decoder), decoder.conv_out)
 
 

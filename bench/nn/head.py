@@ -19,7 +19,7 @@ CHECK_EVERY = 50
 
 PROTOCOL = {
     "codes": f"vectors, each dimension standardised over {SAMPLE} training images, then a learned linear map",
-    "optimiser": f"AdamW, weight decay 0.01 on matrices, {WARM_UP:.0%} warm-up and cosine to 0, gradient norm <= 1, bf16",
+    "optimiser": f"AdamW, decay 0.01 on matrices, {WARM_UP:.0%} warm-up, cosine to 0, gradient norm at most 1, bf16",
 }
 
 
@@ -48,8 +48,8 @@ class CodeReader(nn.Module):
         return read
 
 
-def fit(model: nn.Module, loss: Callable[[int], Tensor], budget: HeadBudget, device: torch.device) -> None:
-    """Minimise `loss(step)`, which draws its own batch; leaves the model in evaluation mode.
+def fit(model: nn.Module, loss: Callable[[], Tensor], budget: HeadBudget, device: torch.device) -> None:
+    """Minimise `loss()`, which draws its own batch; leaves the model in evaluation mode.
 
     Raises:
         TrainingDiverged: the loss is not finite.
@@ -64,7 +64,7 @@ def fit(model: nn.Module, loss: Callable[[int], Tensor], budget: HeadBudget, dev
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, budget.steps))
     for step in range(budget.steps):
         with autocast(device):
-            value = loss(step)
+            value = loss()
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)

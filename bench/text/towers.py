@@ -25,7 +25,8 @@ class Block(nn.Module):
         """[B, N, width]; mask: [N, N], added to the attention."""
         y = self.ln_1(x)
         x = x + self.attn(y, y, y, need_weights=False, attn_mask=mask, is_causal=mask is not None)[0]
-        return x + self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
+        inner: Tensor = self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
+        return x + inner
 
 
 class Transformer(nn.Module):

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.codes import Codes
+from bench.contracts import Question, Split, TaskResult
+from bench.images import to_float
+from bench.nn.head import CodeReader
+from bench.presets import HeadBudget
+from bench.questions import OUTSIDE, Asked
+from bench.registry import metric_facts, tasks
+from bench.text import load_text_encoder, tiny_clip
+from bench.vocabulary import END, PADDING, UNKNOWN, Vocabulary
+from tasks.reconstruction import Reconstruction
+from tasks.vqa import VisualQuestionAnswering
+
+CPU = torch.device("cpu")
+COLORS = ("red", "green", "blue", "white")
+PIXELS = np.array([(220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)], np.uint8)
+BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=3e-3, width=32, layers=1)
+SPLITS = {"train": 512, "validation": 64, "test": 131, "test-novel-pairs": 50}
+
+
+def make_codes(array: np.ndarray, codebook: Tensor) -> Codes:
+    """A code is a colour that fills 8x8 pixels; decoding is exact."""
+
+    def decode(indices: Tensor) -> Tensor:
+        pixels = PIXELS[indices.numpy()].repeat(8, axis=1).repeat(8, axis=2)
+        return to_float(pixels, CPU)
+
+    return Codes(array, codebook, True, decode)
+
+
+def world() -> tuple[dict[str, Codes], dict[str, Split]]:
+    """Images of 2x2 coloured squares; the answer is the colour of the square that the question names."""
+    codebook = torch.randn(len(COLORS), 6, generator=torch.Generator().manual_seed(0)) * 0.01 + 3
+    codes, dataset = {}, {}
+    for number, (name, count) in enumerate(SPLITS.items()):
+        generator = np.random.default_rng(number)
+        array = generator.integers(0, 4, (count, 2, 2)).astype(np.int32)
+        questions = []
+        for image in generator.permutation(count).tolist():
+            for _ in range(int(generator.integers(0, 4)) if image else 3):
+                row, column = generator.integers(0, 2, 2).tolist()
+                text = f"what is {('top', 'bottom')[row]} {('left', 'right')[column]}?"
+                questions.append(Question(image, text, COLORS[array[image, row, column]], ("top", "bottom")[row]))
+        images = PIXELS[array].repeat(8, axis=1).repeat(8, axis=2)
+        codes[name] = make_codes(array, codebook)
+        dataset[name] = Split(name, images, questions=questions)
+    return codes, dataset
+
+
+@pytest.fixture(scope="module")
+def answered() -> TaskResult:
+    return VisualQuestionAnswering().run(*world(), BUDGET, 0, CPU)
+
+
+def run_vqa(codes: Mapping[str, Codes] | None, budget: HeadBudget = BUDGET, seed: int = 0) -> TaskResult:
+    return VisualQuestionAnswering().run(codes, world()[1], budget, seed, CPU)
+
+
+# visual question answering
+
+
+def test_the_head_learns_a_rule_from_codes(answered: TaskResult) -> None:
+    assert answered.metrics["accuracy"].value > 0.95
+    assert answered.metrics["accuracy@novel-pairs"].value > 0.95
+
+
+def test_the_same_head_without_codes_cannot() -> None:
+    assert run_vqa(None).metrics["accuracy"].value < 0.45
+
+
+def test_codes_of_other_images_are_worth_nothing(answered: TaskResult) -> None:
+    codes, _ = world()
+    wrong = np.random.default_rng(9).permutation(codes["test"].array)
+    codes["test"] = make_codes(wrong, codes["test"].codebook)
+    assert run_vqa(codes).metrics["accuracy"].value < 0.45
+
+
+def test_scores_carry_kinds_and_images(answered: TaskResult) -> None:
+    questions = world()[1]["test"].questions
+    scores = answered.per_example
+    assert answered.metrics["accuracy"].n == len(questions) == len(scores["accuracy"])
+    assert scores["image"].tolist() == [question.image for question in questions]
+    top = [number for number, question in enumerate(questions) if question.kind == "top"]
+    assert np.array_equal(scores["accuracy/top"], scores["accuracy"][top])
+    assert np.array_equal(scores["image/top"], scores["image"][top])
+    for name, score in answered.metrics.items():
+        assert scores[name].mean(dtype=np.float64) == pytest.approx(score.value)
+        assert metric_facts(name)["higher_is_better"] is True
+
+
+def test_one_seed_gives_one_result_and_leaves_the_global_one_alone() -> None:
+    budget = HeadBudget(steps=8, batch_size=16, learning_rate=3e-3, width=32, layers=1)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = run_vqa(world()[0], budget, seed=1)
+    assert torch.equal(torch.rand(1), expected)
+    again = run_vqa(world()[0], budget, seed=1)
+    other = run_vqa(world()[0], budget, seed=2)
+    assert first.metrics == again.metrics
+    assert np.array_equal(first.per_example["accuracy"], again.per_example["accuracy"])
+    assert not np.array_equal(first.per_example["accuracy"], other.per_example["accuracy"])
+
+
+def test_samples_show_question_answer_and_prediction(answered: TaskResult) -> None:
+    text, png = answered.samples["questions.md"], answered.samples["images.png"]
+    assert isinstance(text, str)
+    assert isinstance(png, bytes)
+    assert len(text.splitlines()) == 2 + 16
+    assert world()[1]["test"].questions[0].text in text
+    assert png.startswith(b"\x89PNG")
+
+
+def test_an_answer_that_training_lacks_is_wrong() -> None:
+    codes, dataset = world()
+    test = dataset["test"]
+    changed = [Question(question.image, question.text, "mauve", question.kind) for question in test.questions]
+    dataset["test"] = Split("test", test.images, questions=changed)
+    budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+    found = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
+    assert found.metrics["accuracy"].value == 0
+
+
+def test_questions_are_grouped_by_image() -> None:
+    questions = [Question(image, "what?", answer, "k") for image, answer in ((4, "a"), (1, "b"), (4, "c"))]
+    asked = Asked.of(questions, Vocabulary(["what?"]), ["a", "b"], 4)
+    assert asked.images.tolist() == [1, 4]
+    assert asked.order.tolist() == [1, 0, 2]
+    assert asked.answers.tolist() == [1, 0, OUTSIDE]
+    assert asked.of_images(np.array([0, 1])).tolist() == [[0, OUTSIDE], [1, 2]]
+    drawn = {asked.of_images(np.array([1]), 1, np.random.default_rng(seed)).item() for seed in range(20)}
+    assert drawn == {1, 2}
+
+
+def test_a_vocabulary_marks_unknown_words_and_cuts() -> None:
+    vocabulary = Vocabulary(["What is it?", "a T-shirt"])
+    assert list(vocabulary.ids) == ["a", "is", "it", "t-shirt", "what"]
+    assert len(vocabulary) == 8
+    assert vocabulary.encode(["what is THAT", "a a a a a a", ""], 5).tolist() == [
+        [7, 4, UNKNOWN, END, PADDING],
+        [3, 3, 3, 3, END],
+        [END, PADDING, PADDING, PADDING, PADDING],
+    ]
+
+
+def test_a_head_reads_vectors_of_any_scale_alike() -> None:
+    codes, _ = world()
+    scaled = {name: make_codes(found.array, found.codebook * 1000 - 7) for name, found in codes.items()}
+    rows = np.arange(20)
+    torch.manual_seed(0)
+    one = CodeReader(codes["train"], 8)
+    torch.manual_seed(0)
+    other = CodeReader(scaled["train"], 8)
+    read = one(codes["test"].vectors(rows, CPU))
+    assert torch.allclose(read, other(scaled["test"].vectors(rows, CPU)), atol=1e-2)
+    assert read.std() > 0.1
+
+
+def test_a_dimension_that_never_varies_reads_as_zero() -> None:
+    codebook = torch.tensor([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
+    reader = CodeReader(make_codes(world()[0]["train"].array, codebook), 4)
+    assert reader.scale[1] == 0
+    assert reader.scale[0] > 0
+
+
+# reconstruction
+
+
+def damaged(codes: dict[str, Codes], share: float) -> dict[str, Codes]:
+    """The same codes with a share of the test tokens replaced at random."""
+    generator = np.random.default_rng(3)
+    found = {}
+    for name, part in codes.items():
+        hit = generator.random(part.array.shape) < share
+        found[name] = make_codes(np.where(hit, generator.integers(0, 4, hit.shape), part.array), part.codebook)
+    return found
+
+
+def reconstruct(codes: dict[str, Codes] | None) -> TaskResult:
+    return Reconstruction().run(codes, world()[1], BUDGET, 0, CPU)
+
+
+def test_perfect_codes_give_the_best_values_and_damage_shows_in_all() -> None:
+    codes, _ = world()
+    perfect, some, much = (reconstruct(found) for found in (codes, damaged(codes, 0.2), damaged(codes, 0.8)))
+    assert perfect.metrics["psnr"] == (100, SPLITS["test"])
+    assert perfect.metrics["psnr@novel-pairs"] == (100, SPLITS["test-novel-pairs"])
+    assert perfect.metrics["ssim"].value == pytest.approx(1)
+    assert perfect.metrics["l1"].value == 0
+    assert perfect.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-4)
+    for name in ("psnr", "ssim", "l1"):
+        values = [result.metrics[name].value for result in (perfect, some, much)]
+        assert values == sorted(values, reverse=metric_facts(name)["higher_is_better"])
+    assert perfect.metrics["fd_tinyclip@floor"] == much.metrics["fd_tinyclip@floor"]
+    assert perfect.metrics["fd_tinyclip"].value < perfect.metrics["fd_tinyclip@floor"].value
+
+
+def test_scores_per_image_average_to_the_metric() -> None:
+    result = reconstruct(damaged(world()[0], 0.3))
+    for name in ("psnr", "ssim", "l1", "psnr@novel-pairs"):
+        assert result.per_example[name].mean() == pytest.approx(result.metrics[name].value)
+    assert len(result.per_example["psnr"]) == SPLITS["test"]
+
+
+def test_codebook_metrics_count_the_test_split() -> None:
+    result = reconstruct(world()[0])
+    assert result.metrics["usage"] == (1, 4 * SPLITS["test"])
+    assert result.metrics["perplexity"].value == pytest.approx(4, abs=0.05)
+    assert result.metrics["bits_per_pixel"].value == 4 * 2 / 256
+
+
+def test_vectors_without_a_codebook_have_no_codebook_metrics() -> None:
+    codes, _ = world()
+    table = codes["train"].codebook
+    vectors = {
+        name: Codes(
+            table.numpy()[part.array],
+            torch.empty(0, 6),
+            False,
+            lambda found, part=part: part.decode(torch.cdist(found.flatten(1, 2), table).argmin(-1).view(-1, 2, 2)),
+        )
+        for name, part in codes.items()
+    }
+    result = reconstruct(vectors)
+    assert result.metrics["psnr"].value == 100
+    assert not {"usage", "perplexity", "normalised_usage", "bits_per_pixel"} & set(result.metrics)
+
+
+def test_the_mean_image_is_the_baseline() -> None:
+    result = reconstruct(None)
+    assert 5 < result.metrics["psnr"].value < 15
+    assert result.metrics["fd_tinyclip"].value > 2 * result.metrics["fd_tinyclip@floor"].value
+    assert "usage" not in result.metrics
+
+
+def test_missing_weights_leave_the_distances_out_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Reconstruction().protocol()
+    monkeypatch.setattr(tiny_clip, "WEIGHTS", tmp_path)
+    load_text_encoder.cache_clear()
+    try:
+        result = reconstruct(world()[0])
+        assert Reconstruction().protocol() != before
+    finally:
+        load_text_encoder.cache_clear()
+    assert not [name for name in result.metrics if name.startswith(("fd", "kd"))]
+    assert result.metrics["psnr"].value == 100
+    (warning,) = result.warnings
+    assert "train_tiny_clip" in warning
+
+
+def test_declared_metrics_are_those_returned(answered: TaskResult) -> None:
+    for name, result in (("vqa", answered), ("reconstruction", reconstruct(world()[0]))):
+        families = {metric.partition("@")[0].partition("/")[0] for metric in result.metrics}
+        declared = tasks.get(name).facts["metrics"]
+        assert {family.removesuffix("_tinyclip") for family in families} == set(declared)
