@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,39 +43,34 @@ class Place:
     fail_fast: bool = False
 
 
-OnRecord = Callable[[Record], None]
-
-
-def run_group(cells: list[Cell], place: Place, on_record: OnRecord) -> None:
-    """Run cells that share one tokenizer (or are one blind baseline), each to a record.
+def run_group(cells: list[Cell], place: Place) -> list[Record]:
+    """Run cells that share one tokenizer (or are one blind baseline), each to a record that is stored and announced.
 
     What goes wrong in one cell becomes a failed record and the next one runs; where the tokenizer cannot be had,
     all cells of the group fail with that reason. With `fail_fast` the exception is raised after its record is written.
     """
-    store = RecordStore(place.results)
     device = torch.device(place.device)
-    for cell in [cell for cell in cells if cell.skip]:
-        _finish(store, _record(cell, "skipped", device, reason=cell.skip), on_record)
+    records = [_finish(_record(cell, "skipped", device, reason=cell.skip), place) for cell in cells if cell.skip]
     to_run = [cell for cell in cells if not cell.skip]
     if not to_run:
-        return
+        return records
     try:
         splits = load_splits(to_run[0].dataset, place.cache)
         codes, cost = _codes(to_run[0].training, splits, place, device)
     except Exception as error:
-        for cell in to_run:
-            _finish(store, _failed(cell, device, error), on_record)
+        records += [_finish(_failed(cell, device, error), place) for cell in to_run]
         if place.fail_fast:
             raise
-        return
+        return records
     for cell in to_run:
         try:
             record, result = _evaluate(cell, codes, splits, cost, device)
-            on_record(store.write(record, result.per_example, result.samples))
+            records.append(_finish(record, place, result))
         except Exception as error:
-            _finish(store, _failed(cell, device, error), on_record)
+            records.append(_finish(_failed(cell, device, error), place))
             if place.fail_fast:
                 raise
+    return records
 
 
 def load_splits(dataset: Plugin, cache: Path) -> dict[str, Split]:
@@ -220,6 +216,10 @@ def _measured(result: TaskResult) -> dict[str, dict[str, Any]]:
     }
 
 
-def _finish(store: RecordStore, record: Record, on_record: OnRecord) -> None:
-    """Write a record that has no files."""
-    on_record(store.write(record))
+def _finish(record: Record, place: Place, result: TaskResult | None = None) -> Record:
+    """Store a record with its files and say so on standard error."""
+    stored = RecordStore(place.results).write(
+        record, result.per_example if result else None, result.samples if result else None
+    )
+    print(stored.line(), file=sys.stderr, flush=True)
+    return stored

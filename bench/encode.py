@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.codes import Codes
 from bench.contracts import Progress, Split, Tokenizer
-from bench.train import to_images
+from bench.images import to_float
 
 BATCH = 256
 
@@ -41,7 +41,7 @@ def _write(tokenizer: Tokenizer, split: Split, path: Path, device: torch.device,
     array: np.memmap | None = None
     for start in range(0, len(split), BATCH):
         with torch.inference_mode():
-            found = tokenizer.encode(to_images(split.images[start : start + BATCH], device)).cpu().numpy()
+            found = tokenizer.encode(to_float(split.images[start : start + BATCH], device)).cpu().numpy()
         if array is None:
             kind = np.int32 if tokenizer.discrete else np.float32
             array = np.lib.format.open_memmap(path, "w+", kind, (len(split), *found.shape[1:]))

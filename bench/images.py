@@ -30,8 +30,8 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 
 def to_float(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]: x / 127.5 - 1."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
+    """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]: x / 127.5 - 1, as taming and LG-VQ have it."""
+    tensor = torch.tensor(pixels).to(device, non_blocking=True)
     return tensor.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
 
 

@@ -111,6 +111,14 @@ class Record(Strict):
             raise ValueError("created has no UTC offset")
         return self
 
+    def line(self) -> str:
+        """The record in one line: its main metrics, or why there are none."""
+        what = f"{self.status:7} {self.dataset.name} {self.method.name} {self.task} seed {self.seed}"
+        if self.status != "ok":
+            return f"{what}: {self.reason}"
+        main = [(name, metric) for name, metric in self.metrics.items() if not set(name) & set("/@")]
+        return f"{what}: " + ", ".join(f"{name} {metric.value:.4g} {metric.unit}".rstrip() for name, metric in main)
+
     def to_json(self) -> str:
         """Canonical text: sorted keys, indent 1, newline at the end.
 

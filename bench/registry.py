@@ -156,7 +156,8 @@ tasks = Registry("task", "tasks", "tasks")
 datasets = Registry("data set", "datasets", "bench/data")
 text_encoders = Registry("text encoder", "text_encoders", "bench/text")
 metrics = Registry("metric", "metrics", "bench/metrics")
-REGISTRIES = (methods, tasks, datasets, text_encoders, metrics)
+extractors = Registry("feature extractor", "extractors", "bench/metrics")
+REGISTRIES = (methods, tasks, datasets, text_encoders, metrics, extractors)
 
 
 def add_plugin(path: Path) -> None:

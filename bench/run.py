@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from bench.cell import OnRecord, Place, caption_features, load_splits
+from bench.cell import Place, caption_features, load_splits
 from bench.environment import pick_device
 from bench.errors import UsageError
 from bench.experiment import Cell, Request, groups, plan
@@ -56,7 +56,7 @@ def execute(request: Request, options: Options) -> int:
         engine, why = pick_engine(options.engine, len(groups(to_run)), device)
         _say(f"{len(to_run)} cells to run, {len(records)} recorded already; engine {engine} ({why}) on {device.type}")
         place = Place(options.results, options.cache, device.type, options.fail_fast)
-        _run(to_run, place, engine, options.plugins, records.append)
+        records += _run(to_run, place, engine, options.plugins)
     _print_summary(records, len(to_run), options)
     return 1 if any(record.status == "failed" for record in records) else 0
 
@@ -83,20 +83,15 @@ def _is_due(record: Record | None, overwrite: str) -> bool:
     return record is None or overwrite == "all" or (overwrite == "failed" and record.status == "failed")
 
 
-def _run(cells: list[Cell], place: Place, engine: str, plugins: tuple[Path, ...], on_record: OnRecord) -> None:
-    def tell(record: Record) -> None:
-        on_record(record)
-        _say(describe(record))
-
+def _run(cells: list[Cell], place: Place, engine: str, plugins: tuple[Path, ...]) -> list[Record]:
     _prepare(cells, place)
     if engine == "ray":
         from bench.engines import ray_tune
 
-        ray_tune.run(groups(cells), place, tell, plugins)
-    else:
-        from bench.engines import serial
+        return ray_tune.run(groups(cells), place, plugins)
+    from bench.engines import serial
 
-        serial.run(groups(cells), place, tell)
+    return serial.run(groups(cells), place)
 
 
 def _prepare(cells: list[Cell], place: Place) -> None:
@@ -107,15 +102,6 @@ def _prepare(cells: list[Cell], place: Place) -> None:
                 splits = load_splits(cell.dataset, place.cache)
                 if cell.training is not None:
                     caption_features(cell.training, splits["train"], place.cache, torch.device(place.device))
-
-
-def describe(record: Record) -> str:
-    """One line on a record: its first metrics, or why there are none."""
-    what = f"{record.status:7} {record.dataset.name} {record.method.name} {record.task} seed {record.seed}"
-    if record.status != "ok":
-        return f"{what}: {record.reason}"
-    main = [(name, metric) for name, metric in record.metrics.items() if not set(name) & set("/@")]
-    return f"{what}: " + ", ".join(f"{name} {metric.value:.4g} {metric.unit}".rstrip() for name, metric in main)
 
 
 def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:
@@ -153,7 +139,7 @@ def _print_summary(records: list[Record], ran: int, options: Options) -> None:
         print(f"nothing to do: {reused} records in {options.results} answer this ({words})")
         for record in records:
             if record.status == "failed":
-                print(f"{describe(record)} (try again with --overwrite failed)")
+                print(f"{record.line()} (try again with --overwrite failed)")
     else:
         print(f"{words}; {reused} of them recorded before")
 

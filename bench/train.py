@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.contracts import Batch, Progress, Split, TextBatch, Tokenizer
 from bench.errors import TrainingDiverged
+from bench.images import to_float
 from bench.presets import Preset
 from bench.text import CaptionFeatures
 
@@ -69,7 +70,7 @@ def train(
         if len(rows_left) < preset.batch_size:
             rows_left = np.concatenate([rows_left, order.permutation(len(split))])
         rows, rows_left = rows_left[: preset.batch_size], rows_left[preset.batch_size :]
-        batch = Batch(to_images(split.images[rows], device), _text(features, rows, captions, device))
+        batch = Batch(to_float(split.images[rows], device), _text(features, rows, captions, device))
         with autocast:
             losses = tokenizer.losses(batch, step)
         optimizer.zero_grad(set_to_none=True)
@@ -96,12 +97,6 @@ def parameter_groups(tokenizer: nn.Module, learning_rate: float) -> list[dict[st
             scales.update(dict.fromkeys(scales.keys() & set(module.parameters()), float(scale)))
     rates = sorted(set(scales.values()))
     return [{"params": [p for p in scales if scales[p] == rate], "lr": learning_rate * rate} for rate in rates]
-
-
-def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]: x / 127.5 - 1, as taming and LG-VQ have it."""
-    tensor = torch.tensor(pixels).to(device, non_blocking=True)
-    return tensor.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
 
 
 def _text(

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from bench.contracts import Split
 from bench.data.easy_vqa import EasyVqa
 from bench.data.emoji_scenes import EmojiScenes
+from bench.images import to_float
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, Vocabulary, split_words
 from bench.text.towers import Towers
 from bench.torchvision_ops import make_importable
-from bench.train import to_images
 
 CPU = torch.device("cpu")
 RATE = 1e-3
@@ -80,7 +80,7 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
     for step in range(steps):
         picked = [pick(split, share, generator) for split, share in zip(splits, SHARES, strict=True)]
         captions = [caption for _, texts in picked for caption in texts]
-        images = torch.cat([to_images(pixels, CPU) for pixels, _ in picked])
+        images = torch.cat([to_float(pixels, CPU) for pixels, _ in picked])
         ids = torch.zeros(len(captions), TEXT["context_length"], dtype=torch.int64)
         for row, caption in enumerate(captions):
             found = vocabulary.ids(caption, TEXT["context_length"])
@@ -108,7 +108,7 @@ def recall(encoder: TinyClip, split: Split, captions: list[str]) -> dict[str, fl
     captions: one for each of those images. Equal captions are all right; another that fits as well is not.
     """
     images = torch.cat(
-        [encoder.encode_images(to_images(split.images[i : i + 100], CPU)) for i in range(0, len(captions), 100)]
+        [encoder.encode_images(to_float(split.images[i : i + 100], CPU)) for i in range(0, len(captions), 100)]
     )
     texts = encoder.encode(encoder.tokenize(captions))[1]
     logits = F.normalize(texts, dim=-1) @ F.normalize(images, dim=-1).T

@@ -150,12 +150,12 @@ def _predict(model: Answerer, asked: Asked, codes: Codes | None, device: torch.d
 
 
 def _score(result: TaskResult, suffix: str, questions: Sequence[Question], asked: Asked, predicted: np.ndarray) -> None:
-    """Accuracy over all questions and over each kind; beside the scores, which image each question is about."""
+    """Accuracy over all questions, of the test split also over each kind; beside the scores, the question's image."""
     truth = np.empty_like(asked.answers)
     truth[asked.order] = asked.answers
     correct = accuracy(predicted, truth)
     image = np.array([question.image for question in questions])
-    kinds = by_kind([question.kind for question in questions])
+    kinds = {} if suffix else by_kind([question.kind for question in questions])
     parts = {"": np.arange(len(correct))} | {f"/{kind}": rows for kind, rows in kinds.items()}
     for part, rows in parts.items():
         name = part + suffix

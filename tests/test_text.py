@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from bench.contracts import Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError, UsageError
+from bench.images import to_float
 from bench.text import CaptionFeatures, TextEncoder, load_text_encoder, tiny_clip
 from bench.text.minilm import check, word_pieces
 from bench.text.minilm import split_words as bert_words
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, split_words
 from bench.torchvision_ops import make_importable
-from bench.train import to_images
 
 CPU = torch.device("cpu")
 CAPTIONS = ["a cat at the top left on blue", "a striped white picture of a drum", "one object: an umbrella"]
@@ -179,7 +179,7 @@ def test_tiny_clip_is_small_and_tells_matched_from_unmatched(tmp_path: Path) -> 
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) <= 5 * 2**20
     split = EmojiScenes(limits={"test": 100}).split("test", tmp_path)
     ours = TinyClip("", CPU)
-    images = F.normalize(ours.encode_images(to_images(split.images, CPU)), dim=-1)
+    images = F.normalize(ours.encode_images(to_float(split.images, CPU)), dim=-1)
     texts = F.normalize(ours.encode(ours.tokenize([captions[0] for captions in split.captions]))[1], dim=-1)
     similarity = texts @ images.T
     matched = similarity.diagonal()

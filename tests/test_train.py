@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from bench.contracts import Batch, Split
 from bench.encode import encode_split
 from bench.errors import TrainingDiverged
+from bench.images import to_float
 from bench.presets import PRESETS
 from bench.progress import silent
-from bench.train import _rate, to_images, train
+from bench.train import _rate, train
 
 CPU = torch.device("cpu")
 PRESET = dataclasses.replace(PRESETS["smoke"], steps=50, batch_size=7)
@@ -89,7 +90,7 @@ def test_the_cosine_schedule_warms_up_and_ends_at_zero() -> None:
 
 
 def test_pixels_map_to_minus_one_and_one() -> None:
-    images = to_images(np.array([0, 255], np.uint8).reshape(2, 1, 1, 1).repeat(3, 3), CPU)
+    images = to_float(np.array([0, 255], np.uint8).reshape(2, 1, 1, 1).repeat(3, 3), CPU)
     assert images.shape == (2, 3, 1, 1)
     assert images[:, 0, 0, 0].tolist() == [-1, 1]
 
@@ -108,4 +109,4 @@ def test_codes_are_made_once_and_an_interrupted_split_is_never_taken_for_whole(t
     assert codes.array[:, 0, 0].tolist() == list(range(200))
     again = encode_split(tokenizer, split, tmp_path, CPU, stop)
     assert np.array_equal(again.array, codes.array)
-    assert torch.equal(again.decode(again.rows(np.array([5]), CPU)), to_images(split.images[5:6], CPU))
+    assert torch.equal(again.decode(again.rows(np.array([5]), CPU)), to_float(split.images[5:6], CPU))

@@ -1,1 +1,1 @@
-"""Engines: where groups of cells run. Each offers `run(groups, place, plugins, on_record)`."""
+"""Engines: where groups of cells run. Each has a `run` that takes groups and gives records."""

@@ -17,7 +17,7 @@ import ray
 import torch
 from ray import tune
 
-from bench.cell import OnRecord, Place, run_group
+from bench.cell import Place, run_group
 from bench.errors import BenchError
 from bench.experiment import Cell
 from bench.record import Record
@@ -39,8 +39,8 @@ def slots(place: Place) -> int:
     return torch.cuda.device_count() if place.device == "cuda" else len(os.sched_getaffinity(0))
 
 
-def run(groups: list[list[Cell]], place: Place, on_record: OnRecord, plugins: tuple[Path, ...] = ()) -> None:
-    """Run all groups, as many at once as there are GPUs or cores; `on_record` is called when a group ends.
+def run(groups: list[list[Cell]], place: Place, plugins: tuple[Path, ...] = ()) -> list[Record]:
+    """Run all groups, as many at once as there are GPUs or cores, and return their records.
 
     Raises:
         BenchError: with `place.fail_fast`, at the first group that had a failed cell.
@@ -65,13 +65,11 @@ def run(groups: list[list[Cell]], place: Place, on_record: OnRecord, plugins: tu
             crashed = grid.errors
     finally:
         ray.shutdown()
-    store = RecordStore(place.results)
-    for cell in [cell for cells in groups for cell in cells]:
-        record = store.get(cell.key)
-        if record is not None:
-            on_record(record)
     if crashed:
         raise BenchError(f"{len(crashed)} of {len(groups)} Ray trials ended before their records: {crashed[0]}")
+    store = RecordStore(place.results)
+    records = [store.get(cell.key) for cells in groups for cell in cells]
+    return [record for record in records if record is not None]
 
 
 def _trial(
@@ -80,6 +78,5 @@ def _trial(
     torch.set_num_threads(threads)
     for path in plugins:
         add_plugin(path)
-    records: list[Record] = []
-    run_group(groups[config["group"]], place, records.append)
+    records = run_group(groups[config["group"]], place)
     tune.report({"failed": sum(record.status == "failed" for record in records)})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.cell import OnRecord, Place, run_group
+from bench.cell import Place, run_group
 from bench.experiment import Cell
+from bench.record import Record
 
 
-def run(groups: list[list[Cell]], place: Place, on_record: OnRecord) -> None:
-    """Run all groups; records go to the store and, one by one, to `on_record`."""
-    for cells in groups:
-        run_group(cells, place, on_record)
+def run(groups: list[list[Cell]], place: Place) -> list[Record]:
+    """Run all groups and return their records, which are in the store as well."""
+    return [record for cells in groups for record in run_group(cells, place)]

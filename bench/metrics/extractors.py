@@ -14,10 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.images import to_float
-from bench.registry import Registry
+from bench.registry import extractors
 from bench.text import load_text_encoder, tiny_clip
-
-extractors = Registry("feature extractor", "extractors", "bench/metrics")
 
 
 class Extractor(Protocol):
