@@ -22,7 +22,7 @@ from bench.contracts import Split, TaskResult, Tokenizer
 from bench.encode import encode_split
 from bench.environment import describe, peak_memory_mib
 from bench.errors import BenchError
-from bench.experiment import ENCODE_CODE, Cell, Plugin, Training
+from bench.experiment import ENCODE_CODE, Cell, Plugin, Training, content_of, text_identity
 from bench.files import whole_folder
 from bench.presets import PRESETS
 from bench.progress import reporter
@@ -83,8 +83,8 @@ def caption_features(training: Training, split: Split, cache: Path, device: torc
     """The training captions as the frozen text encoder sees them, computed once for each data set and encoder."""
     if training.text_encoder is None:
         return None
+    key = fingerprint.of_value([content_of(training.dataset), text_identity(training.text_encoder)])
     encoder = load_text_encoder(training.text_encoder, str(device))
-    key = fingerprint.of_value([training.dataset.make().fingerprint(), training.dataset.code, encoder.fingerprint()])
     return CaptionFeatures.prepare(split, encoder, cache / "text" / key[:20])
 
 

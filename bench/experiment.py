@@ -93,6 +93,7 @@ def plan(request: Request) -> list[Cell]:
         UsageError: an unknown name or argument, or a setting for a plug-in that is not in the request.
     """
     preset = find_preset(request.preset)
+    text_encoders.get(request.text_encoder)
     for setting in request.settings:
         if setting.name not in (*request.methods, *request.tasks, *request.datasets, ALWAYS):
             raise UsageError(f"--set {setting.name}.{setting.argument}: {setting.name!r} is not part of this run")
@@ -146,14 +147,14 @@ def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> T
     shared = dataclasses.asdict(PRESETS[request.preset])
     del shared["head"], shared["about"]
     text = request.text_encoder if method.make().needs_text else None
-    identity = [method.arguments, method.code, _content(dataset), shared, seed, _text_identity(text)]
+    identity = [method.arguments, method.code, content_of(dataset), shared, seed, text_identity(text)]
     key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
     return Training(key, method, dataset, request.preset, seed, text)
 
 
 def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: Training | None) -> Cell:
     made = task.make()
-    source = training.key if training else [BLIND, request.preset, _content(dataset), seed]
+    source = training.key if training else [BLIND, request.preset, content_of(dataset), seed]
     code = [task.code, dataset.code]
     if training:
         code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
@@ -190,12 +191,12 @@ def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Reque
     return Plugin(entry, resolve(entry.load(), given, settings), fingerprint.of_code([entry.path]))
 
 
-def _content(dataset: Plugin) -> list[str]:
+def content_of(dataset: Plugin) -> list[str]:
     """Identity of a data set's content: its own fingerprint and that of the code that prepares it."""
     return [dataset.make().fingerprint(), dataset.code]
 
 
-def _text_identity(name: str | None) -> list[str] | None:
+def text_identity(name: str | None) -> list[str] | None:
     """Identity of the features a text encoder gives: its weights and the code around them."""
     if name is None:
         return None

@@ -50,7 +50,7 @@ def test_equal_settings_are_equal_keys() -> None:
 
 def test_an_edited_method_has_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy: Path) -> None:
     def key_with(text: str) -> str:
-        copy = tmp_path / f"{len(text)}.py"
+        copy = tmp_path / f"copy{len(list(tmp_path.iterdir()))}.py"
         copy.write_text(text)
         registry = Registry("method", "methods", "methods")
         registry.add_file(copy)

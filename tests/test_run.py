@@ -100,7 +100,7 @@ def test_killed_in_the_middle_then_run_again(bench: Bench, tmp_path: Path) -> No
     undisturbed = tmp_path / "undisturbed"
     assert bench(*RUN, "--results", str(undisturbed), "--cache", str(tmp_path / "other")).returncode == 0
     assert values(results) == values(undisturbed)
-    assert not list(results.rglob("*.tmp"))
+    assert not RecordStore(results).all().problems
 
 
 def test_ray_gives_what_serial_gives(bench: Bench, tmp_path: Path) -> None:
