@@ -75,7 +75,7 @@ PRESETS: dict[str, Preset] = {
         betas=(0.9, 0.99),
         discriminator_start=750,
         precision="bf16",
-        head=HeadBudget(steps=1_200, batch_size=32, learning_rate=1e-3, width=128, layers=2),
+        head=HeadBudget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
     ),
     "small": Preset(
         about="one GPU, hours: 64 px",
