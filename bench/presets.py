@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class HeadBudget:
-    """What a task head may spend. `examples` caps the training images a head sees in one pass."""
+    """What a task head may spend. batch_size counts images; width and layers are its transformer's."""
 
     steps: int
     batch_size: int
@@ -39,7 +39,7 @@ class Preset:
     betas: tuple[float, float]
     discriminator_start: int
     precision: str
-    head: HeadBudget = field(default_factory=lambda: HeadBudget(1500, 64, 1e-3, 128, 2))
+    head: HeadBudget
 
 
 PRESETS: dict[str, Preset] = {

@@ -13,8 +13,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 LEVEL = 0.95
-PERMUTATIONS = 10_000
-EXACT_BITS = 13
 
 T = TypeVar("T", bound=Hashable)
 
@@ -72,29 +70,6 @@ def paired(a: np.ndarray, b: np.ndarray, clusters: np.ndarray | None = None) -> 
     mean = math.fsum(differences) / len(differences)
     error = standard_error(differences, clusters)
     return Paired(mean, _t_quantile(freedom) * error, _t_p(mean, error, freedom))
-
-
-def sign_flip_p(a: np.ndarray, b: np.ndarray, clusters: np.ndarray | None = None, seed: int = 0) -> float:
-    """Two-sided p of "no difference" by flipping the sign of each example's (cluster's) difference.
-
-    Exact up to 13 clusters that differ, beyond that from 10,000 random flips (the observed one counted among them).
-    """
-    sums = _cluster_sums(np.asarray(a, np.float64) - np.asarray(b, np.float64), clusters)
-    sums = sums[sums != 0]
-    exact = len(sums) <= EXACT_BITS
-    count = 2 ** len(sums) if exact else PERMUTATIONS
-    observed = abs(sums.sum()) * (1 - 1e-9)  # a flip that gives the same sum in another order counts as equal
-    raw = np.random.PCG64(seed)  # raw bits of a bit generator stay the same in later NumPy releases
-    beyond = 0
-    for start in range(0, count, 1_000):
-        rows = np.arange(start, min(start + 1_000, count))
-        if exact:
-            bits: np.ndarray = (rows[:, None] >> np.arange(len(sums))) & 1
-        else:
-            words = raw.random_raw((len(rows), -(-len(sums) // 64))).astype("<u8")
-            bits = np.unpackbits(words.view(np.uint8), axis=1)[:, : len(sums)]
-        beyond += int((abs((1.0 - 2.0 * bits) @ sums) >= observed).sum())
-    return beyond / count if exact else (beyond + 1) / (count + 1)
 
 
 def holm(p_values: Mapping[T, float]) -> dict[T, float]:
