@@ -55,8 +55,9 @@ def shown(cell: Cell | None, decimals: int) -> str:
 
 
 def decimals_of(table: Table, column: int) -> int:
-    """As many decimals as give the column's largest value three or four digits."""
-    cells = [row.cells[column] for row in table.rows]
+    """As many decimals as give the column's largest value three or four digits; blind baselines may be far off it."""
+    rows = [row for row in table.rows if not row.reference] or table.rows
+    cells = [row.cells[column] for row in rows]
     largest = max((abs(cell.estimate.mean) for cell in cells if cell is not None), default=0.0)
     whole = all(cell is None or cell.estimate.mean % 1 == 0 for cell in cells)
     if largest == 0 or (whole and table.columns[column].higher_is_better is None):
