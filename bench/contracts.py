@@ -5,7 +5,7 @@ Importing this file costs nothing: torch is named in annotations only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
@@ -200,5 +200,3 @@ class Task(Protocol):
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what): draws a bar on a terminal, prints now and then in a log."""
-
-Batches = Iterator[Batch]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from bench.environment import installed_versions
+from bench.environment import cpu_count, installed_versions
 from bench.errors import BenchError
 from bench.registry import REGISTRIES, text_encoders
 from bench.torchvision_ops import make_importable
@@ -30,7 +29,7 @@ def findings() -> list[Finding]:
     plugins = ", ".join(f"{len(registry.names())} {registry.kind}s" for registry in REGISTRIES)
     return [
         Finding(
-            "python", "ok", f"{platform.python_version()}, {os.cpu_count()} CPUs, torch uses {torch.get_num_threads()}"
+            "python", "ok", f"{platform.python_version()}, {cpu_count()} CPUs, torch uses {torch.get_num_threads()}"
         ),
         Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in installed_versions().items())),
         Finding("plug-ins", "ok", plugins),

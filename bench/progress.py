@@ -13,10 +13,6 @@ LINE_EVERY = 20.0
 """Seconds between two lines in a log."""
 
 
-def silent(done: int, total: int, what: str) -> None:
-    """Show nothing."""
-
-
 def reporter(label: str) -> Progress:
     """A progress function for one tokenizer or task."""
     return _Bar(label) if sys.stderr.isatty() else _Lines(label)

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import RecordError, UsageError
 from bench.files import pack_vectors, unpack_vectors, write_atomic
-from bench.record import KEY, DataUsed, Measured, MethodUsed, Record, now, parse, validate
+from bench.record import KEY, Record, parse, validate
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["DataUsed", "Found", "Measured", "MethodUsed", "Record", "RecordStore", "now"]
 
 MAX_RECORD_BYTES = 4 * 2**20
 

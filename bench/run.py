@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 
 from bench.cell import Place, caption_features, load_splits
-from bench.environment import pick_device
+from bench.environment import pick_device, slots
 from bench.errors import UsageError
 from bench.experiment import Cell, Request, groups, plan
 from bench.record import Record
@@ -72,8 +71,7 @@ def pick_engine(name: str, group_count: int, device: torch.device) -> tuple[str,
         raise UsageError("--engine ray: ray is not installed; pip install 'ray[tune]', or take --engine serial")
     if name != "auto":
         return name, "as asked"
-    slots = torch.cuda.device_count() if device.type == "cuda" else len(os.sched_getaffinity(0))
-    at_once = min(slots, group_count)
+    at_once = min(slots(device), group_count)
     if at_once == 1:
         return "serial", "one thing at a time"
     return ("ray", f"{at_once} at once") if installed else ("serial", "ray is not installed")

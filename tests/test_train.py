@@ -14,11 +14,14 @@ from bench.encode import encode_split
 from bench.errors import TrainingDiverged
 from bench.images import to_float
 from bench.presets import PRESETS
-from bench.progress import silent
 from bench.train import _rate, train
 
 CPU = torch.device("cpu")
 PRESET = dataclasses.replace(PRESETS["smoke"], steps=50, batch_size=7)
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Show no progress."""
 
 
 class Watcher(nn.Module):

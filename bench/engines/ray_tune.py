@@ -18,6 +18,7 @@ import torch
 from ray import tune
 
 from bench.cell import Place, run_group
+from bench.environment import cpu_count, slots
 from bench.errors import BenchError
 from bench.experiment import Cell
 from bench.record import Record
@@ -34,11 +35,6 @@ ENVIRONMENT = {
 }
 
 
-def slots(place: Place) -> int:
-    """How many groups can run at once: one a GPU, else one a CPU core."""
-    return torch.cuda.device_count() if place.device == "cuda" else len(os.sched_getaffinity(0))
-
-
 def run(groups: list[list[Cell]], place: Place, plugins: tuple[Path, ...] = ()) -> list[Record]:
     """Run all groups, as many at once as there are GPUs or cores, and return their records.
 
@@ -46,8 +42,8 @@ def run(groups: list[list[Cell]], place: Place, plugins: tuple[Path, ...] = ()) 
         BenchError: with `place.fail_fast`, at the first group that had a failed cell.
     """
     os.environ.update(ENVIRONMENT)
-    parallel = min(slots(place), len(groups))
-    threads = max(1, len(os.sched_getaffinity(0)) // parallel)
+    parallel = min(slots(torch.device(place.device)), len(groups))
+    threads = max(1, cpu_count() // parallel)
     ray.init(num_cpus=parallel * threads, include_dashboard=False, log_to_driver=True, logging_level=logging.ERROR)
     try:
         with tempfile.TemporaryDirectory(prefix="tune") as storage:
