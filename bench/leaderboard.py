@@ -71,10 +71,11 @@ def render(records: Iterable[Record], store: RecordStore | None = None) -> Leade
 
 def _section(title: str, records: Sequence[Record], store: RecordStore | None) -> Section:
     methods = _labels({method_of(r): (r.method.name, _arguments(r)) for r in records if r.method.name != BLIND})
+    controls = {method_of(record) for record in records if record.method.control}
     tasks = _grouped(records, lambda record: record.task)
     splits = sorted({split for record in records for split in record.dataset.used})
     images = {split: max(record.dataset.used.get(split, 0) for record in records) for split in splits}
-    of_tasks = [_task_tables(task, group, methods, images, store) for task, group in tasks.items()]
+    of_tasks = [_task_tables(task, group, methods, controls, images, store) for task, group in tasks.items()]
     ranked = [(tables[0], column) for tables in of_tasks if (column := tables[0].headline) is not None]
     return Section(
         title,
@@ -82,7 +83,7 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None) -
         records[0].preset,
         images,
         tuple((table.title, table.columns[column]) for table, column in ranked),
-        tuple(_ranks(methods.values(), ranked)),
+        tuple(_ranks([methods[m] for m in methods if m not in controls], ranked)),
         tuple(table for tables in of_tasks for table in tables),
         cost_table(records, methods),
     )
@@ -92,6 +93,7 @@ def _task_tables(
     task: str,
     records: Sequence[Record],
     methods: Mapping[Hashable, str],
+    controls: set[Hashable],
     images: Mapping[str, int],
     store: RecordStore | None,
 ) -> list[Table]:
@@ -106,9 +108,10 @@ def _task_tables(
         blind = {method_of(r): f"{BLIND} ({r.method.arguments.get('kind', task)})" for r in group}
         rows = {method: label for method, label in methods.items() if method in here or group is ordered[0]}
         rows |= {method: label for method, label in blind.items() if method not in methods}
+        references = controls | (rows.keys() - methods.keys())
         elsewhere = {method_of(record) for record in records} - here
         differs = _differences(ordered[0][0], group[0])
-        tables.append(task_table(task, group, rows, elsewhere, images, differs, store))
+        tables.append(task_table(task, group, rows, references, elsewhere, images, differs, store))
     return tables
 
 

@@ -68,6 +68,7 @@ def task_table(
     task: str,
     records: Sequence[Record],
     labels: Mapping[Hashable, str],
+    references: set[Hashable],
     elsewhere: set[Hashable],
     images: Mapping[str, int],
     differs: Sequence[str],
@@ -79,6 +80,7 @@ def task_table(
         task: its name.
         records: of any status.
         labels: the rows to show, whether or not they have a record.
+        references: rows that are controls or blind baselines.
         elsewhere: rows that have a record of this task under another protocol.
         images: how many of each split the section's methods used; a row that used others says so.
         differs: what to say about the protocol.
@@ -87,11 +89,11 @@ def task_table(
     of_method: dict[Hashable, list[Record]] = {method: [] for method in labels}
     for record in records:
         of_method[method_of(record)].append(record)
-    methods = sorted(of_method, key=lambda method: _is_reference(of_method[method]))
+    methods = sorted(of_method, key=lambda method: method in references)
     ok = [[record for record in of_method[method] if record.status == "ok"] for method in methods]
     scores, broken = _scores([record for of_row in ok for record in of_row], store)
     columns = _columns(task, records)
-    real = sum(not _is_reference(of_method[method]) for method in methods)
+    real = sum(method not in references for method in methods)
     by_column = []
     for column in columns:
         found = [cell(of_row, column.name, scores) for of_row in ok]
@@ -101,7 +103,7 @@ def task_table(
     rows = [
         Row(
             labels[method],
-            _is_reference(of_method[method]),
+            method in references,
             tuple(column[i] for column in by_column),
             tuple(_notes(of_method[method], method in elsewhere, images, broken)),
         )
@@ -125,10 +127,6 @@ def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Tab
 
 def _mean(values: Sequence[float]) -> Cell | None:
     return Cell(stats.Estimate(math.fsum(values) / len(values), None, len(values)), None, 0, 0) if values else None
-
-
-def _is_reference(records: Sequence[Record]) -> bool:
-    return bool(records) and (records[0].method.name == BLIND or records[0].method.control)
 
 
 def _scores(records: Sequence[Record], store: RecordStore | None) -> tuple[dict[str, dict[str, np.ndarray]], set[str]]:

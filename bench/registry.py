@@ -173,6 +173,8 @@ def add_plugin(path: Path) -> None:
 def metric_facts(name: str) -> dict[str, Any]:
     """Direction and unit of a metric; a variant ("accuracy/color", "fd_tinyclip") has those of its family.
 
+    What ends in "@floor" is a property of the data: it has no better and no worse.
+
     Raises:
         UsageError: no such metric.
     """
@@ -180,4 +182,5 @@ def metric_facts(name: str) -> dict[str, Any]:
     family = name
     for mark in ("@", "/", "_"):
         family = family if family in known else family.partition(mark)[0]
-    return metrics.get(family).facts
+    facts = metrics.get(family).facts
+    return {**facts, "higher_is_better": None} if name.endswith("@floor") else facts

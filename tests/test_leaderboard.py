@@ -11,6 +11,7 @@ from made_records import N, a_record, rows, shown
 from bench.leaderboard import render
 from bench.leaderboard_formats import to_csv, to_json, to_tex
 from bench.leaderboard_markdown import to_markdown
+from bench.record import MethodUsed
 from bench.records import RecordStore
 
 
@@ -131,3 +132,18 @@ def test_variants_follow_the_main_metrics() -> None:
     metrics = {name: {"value": 0.5, "n": N, "higher_is_better": True, "unit": ""} for name in names}
     columns = render([a_record("a", 0.5, metrics=metrics)]).sections[0].tables[0].columns
     assert [column.name for column in columns] == ["accuracy", "psnr", "accuracy/color", "accuracy@new", "psnr@new"]
+
+
+def test_controls_are_shown_in_italics_and_not_ranked() -> None:
+    control = a_record("identity", 0.99).model_copy(update={"method": MethodUsed(name="identity", control=True)})
+    tasks = [("vqa", "accuracy"), ("captioning", "accuracy")]
+    others = [
+        a_record(method, value, task=task, metric=metric)
+        for method, value in (("lgvq", 0.7), ("vqgan", 0.6))
+        for task, metric in tasks
+    ]
+    board = render([control, *others])
+    assert [rank.label for rank in board.sections[0].ranks] == ["lgvq", "vqgan"]
+    text = shown([control, *others])
+    assert "| *identity* | 0.990 |" in text
+    assert "| lgvq | **0.700** |" in text

@@ -53,6 +53,8 @@ def test_a_plugin_that_registers_nothing_is_refused(tmp_path: Path) -> None:
 def test_a_variant_of_a_metric_has_the_facts_of_its_family() -> None:
     assert metric_facts("accuracy/color") == metric_facts("accuracy")
     assert metric_facts("accuracy@novel-pairs")["higher_is_better"] is True
+    assert metric_facts("fd_tinyclip")["higher_is_better"] is False
+    assert metric_facts("fd_tinyclip@floor")["higher_is_better"] is None
     with pytest.raises(UsageError, match="unknown metric"):
         metric_facts("nonsense")
 
