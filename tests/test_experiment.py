@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from bench import experiment, fingerprint
 from bench.arguments import Setting, parse_setting, split_names, split_seeds
 from bench.errors import UsageError
-from bench.experiment import Request, groups, plan
+from bench.experiment import Request, groups, loss_subsets, plan
 from bench.registry import ROOT, Registry, methods
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -113,3 +114,16 @@ def test_malformed_settings(text: str) -> None:
 def test_malformed_seeds(text: str) -> None:
     with pytest.raises(UsageError, match="--seeds"):
         split_seeds(text)
+
+
+def test_ablation_covers_every_subset_of_the_losses_and_the_base_alone() -> None:
+    for name, base in (("lgvq", "vqgan"), ("lgvq-vae", "vqvae"), ("lgvq-cvq", "cvq-l2-contrastive")):
+        found = loss_subsets(name)
+        assert found[0] == base
+        made = [methods.get(other).load()(**methods.get(other).facts) for other in found[1:]]
+        assert {method.base for method in made} == {base}
+        assert {frozenset(method.losses) for method in made} == {
+            frozenset(losses) for size in (1, 2, 3) for losses in itertools.combinations(("gsa", "mtp", "ras"), size)
+        }
+    with pytest.raises(UsageError, match="adds no losses"):
+        loss_subsets("vqgan")
