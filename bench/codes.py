@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.contracts import WordPredictor
+
 
 def lookup(codebook: Tensor, indices: Tensor) -> Tensor:
     """Code vectors of indices.
@@ -32,12 +34,14 @@ class Codes:
 
     array: int [N, h, w] or [N, h, w, L]; float [N, h, w, D] where the method is not discrete.
     decode: maps rows of `array`, as a tensor, to images [B, 3, H, W] in [-1, 1]; from the trained tokenizer.
+    words: predicts masked words from code vectors, where the tokenizer was trained to.
     """
 
     array: np.ndarray
     codebook: Tensor
     discrete: bool
     decode: Callable[[Tensor], Tensor]
+    words: WordPredictor | None = None
 
     def __len__(self) -> int:
         return len(self.array)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,12 +51,32 @@ class Batch(NamedTuple):
     text: TextBatch | None = None
 
 
+MaskAt = Literal["features", "words"]
+"""Where a caption's words are masked: in the text encoder's output, or before the encoder sees them."""
+
+
+class WordPredictor(Protocol):
+    """Predicts masked words of captions from the other words and an image's code vectors."""
+
+    def tokenize(self, captions: list[str]) -> Tensor:
+        """int64 [B, L]: start, words, end, then 0."""
+
+    def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
+        """Logits [B, L, V] over the vocabulary; they mean something where words are masked.
+
+        Args:
+            vectors: code vectors [B, h*w, D]. ids: captions int64 [B, L]. predict: bool [B, L], the masked words.
+        """
+
+
 class Tokenizer(Protocol):
     """A method's network, trained or not; also a `torch.nn.Module`.
 
-    Any of its modules may have a float `learning_rate_scale`, its parameters' share of the learning rate.
+    Any of its modules may have a float `learning_rate_scale`, its parameters' share of the learning rate, or a true
+    `fixed_codebook`, where codes are not meant to move.
     With `discrete` False (the `identity` control) `encode` returns the vectors themselves, float [B, h, w, D],
     `decode` takes those, and the codebook is empty.
+    It may have a `word_predictor`: a `WordPredictor` that was trained with it, or None.
     """
 
     grid: tuple[int, int]
@@ -84,6 +104,7 @@ class Method(Protocol):
 
     A method that wraps another names it in a field called `base`, so that the cache key covers that one's code too.
     A control (`identity`, `random-codebook`) is shown on the leaderboard but not ranked.
+    It may have a `predicts_words`: whether its tokenizers have a `word_predictor`.
     """
 
     paper: ClassVar[str]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.codes import Codes
-from bench.contracts import Progress, Split, Tokenizer
+from bench.contracts import Progress, Split, Tokenizer, WordPredictor
 from bench.images import to_float
 
 BATCH = 256
@@ -34,7 +34,9 @@ def encode_split(tokenizer: Tokenizer, split: Split, folder: Path, device: torch
         finally:
             partial.unlink(missing_ok=True)
     codebook = tokenizer.codebook.detach().float().cpu()
-    return Codes(np.load(path, mmap_mode="r"), codebook, tokenizer.discrete, _decoder(tokenizer, device))
+    words: WordPredictor | None = getattr(tokenizer, "word_predictor", None)
+    array = np.load(path, mmap_mode="r")
+    return Codes(array, codebook, tokenizer.discrete, _decoder(tokenizer, device), words)
 
 
 def _write(tokenizer: Tokenizer, split: Split, path: Path, device: torch.device, progress: Progress) -> None:

@@ -23,13 +23,18 @@ CHECK_EVERY = 20
 
 @dataclass
 class History:
-    """What is kept of a training. losses: name to mean over each stretch of `CHECK_EVERY` steps."""
+    """What is kept of a training. losses: name to mean over each stretch of `CHECK_EVERY` steps.
+
+    codebook_change: norm of the codebook's change over its norm at the start; None where a module of the tokenizer has
+    a true `fixed_codebook`, or there is no codebook.
+    """
 
     steps: int = 0
     seconds: float = 0.0
     images_per_s: float = 0.0
     parameters: int = 0
     losses: dict[str, list[float]] = field(default_factory=dict)
+    codebook_change: float | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for JSON."""
@@ -65,6 +70,7 @@ def train(
     captions = np.random.default_rng([seed, 1])
     sums: dict[str, Tensor] = {}
     rows_left = np.empty(0, dtype=np.int64)
+    start = tokenizer.codebook.detach().clone()
     started = time.perf_counter()
     for step in range(preset.steps):
         if len(rows_left) < preset.batch_size:
@@ -85,6 +91,8 @@ def train(
     history.seconds = time.perf_counter() - started
     history.images_per_s = preset.steps * preset.batch_size / history.seconds
     tokenizer.eval()
+    if tokenizer.discrete and not any(getattr(module, "fixed_codebook", False) for module in tokenizer.modules()):
+        history.codebook_change = float((tokenizer.codebook.detach() - start).norm() / start.norm())
     return history
 
 

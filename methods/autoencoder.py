@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from bench.codes import lookup
@@ -63,9 +62,7 @@ class Autoencoder(nn.Module):
         losses = self.objective(images, reconstruction.float(), self.decoder.last_weight, step)
         if not self.discrete:
             return losses
-        used = torch.zeros(self.codebook.shape[-2], device=images.device)
-        used[quantized.indices] = 1
-        return {"codebook": quantized.loss, **losses, "_batch_usage": used.mean()}
+        return {"codebook": quantized.loss, **losses}
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Weighted losses of one step."""

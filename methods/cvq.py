@@ -14,7 +14,8 @@ from bench.presets import Preset
 from bench.registry import methods
 from methods.adversarial import AdversarialObjective, Perceptual
 from methods.autoencoder import Autoencoder
-from methods.quantizers import codebook_loss, sample_rows, to_quantized, to_rows, uniform_codebook
+from methods.quantizers import codebook_loss, to_quantized, to_rows, uniform_codebook
+from methods.renewal import Init, Renewal, sample_rows
 
 Distance = Literal["l2", "cos"]
 Anchor = Literal["closest", "probrandom", "random"]
@@ -45,14 +46,22 @@ def contrastive_loss(near: Tensor) -> Tensor:
 class ClusterQuantizer(nn.Module):
     """Nearest-neighbour quantizer that moves rarely chosen codes to features, each training step (eq. 3-6).
 
-    It holds all N x K similarities, which choosing anchors needs.
+    It holds all N x K similarities, which choosing anchors needs. init: see `Renewal`; reviving is what this one is.
     """
 
     def __init__(
-        self, codes: int, width: int, beta: float, distance: Distance, anchor: Anchor, contrastive: bool
+        self,
+        codes: int,
+        width: int,
+        beta: float,
+        distance: Distance,
+        anchor: Anchor,
+        contrastive: bool,
+        init: Init = "uniform",
     ) -> None:
         super().__init__()
         self.beta, self.distance, self.anchor, self.contrastive = beta, distance, anchor, contrastive
+        self.renewal = Renewal(codes, init, "none")
         self.codebook = nn.Parameter(uniform_codebook(codes, width))
         self.register_buffer("chosen", torch.zeros(codes))
         self.register_buffer("pool", uniform_codebook(codes, width))
@@ -63,6 +72,8 @@ class ClusterQuantizer(nn.Module):
         """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
         with torch.autocast(z.device.type, enabled=False):
             rows = to_rows(z)
+            if self.training:
+                self.renewal.before(rows.detach(), self.codebook)
             # a copy: the codebook moves below, before the backward pass asks for what it was
             codebook = self.codebook.clone()
             near = similarity(rows, codebook, self.distance)
@@ -105,20 +116,24 @@ class Cvq:
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
 
     "cvq" has its authors' defaults. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
+    codes: K, by default the preset's. init: see `methods.renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2307.15139"
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = False
+    codes: int | None = None
     beta: float = 0.25
     distance: Distance = "cos"
     anchor: Anchor = "probrandom"
     contrastive: bool = False
+    init: Init = "uniform"
     perceptual: Perceptual = "auto"
 
     def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
         """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+        codes = self.codes or preset.codes
         quantizer = ClusterQuantizer(
-            preset.codes, preset.width, self.beta, self.distance, self.anchor, self.contrastive
+            codes, preset.width, self.beta, self.distance, self.anchor, self.contrastive, self.init
         )
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.codes import lookup
-from bench.contracts import Batch, TextBatch
+from bench.contracts import Batch, MaskAt, TextBatch
 from methods.autoencoder import Autoencoder
 from methods.language_guidance import (
     draw_mask,
@@ -32,6 +32,7 @@ class LanguageGuidance(nn.Module):
     """The text losses of a batch of codes, not yet weighted; only the parts that the chosen losses need exist.
 
     The frozen text encoder is used, not owned: neither its weights nor the word embeddings are saved with it.
+    With the loss "mtp" it is a `bench.contracts.WordPredictor`.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LanguageGuidance(nn.Module):
     ) -> None:
         super().__init__()
         self.losses, self.switches, self.length = losses, switches, text.length
-        self._encode, self._mask_id = text.encode, text.mask_id
+        self.tokenize, self._encode, self._mask_id = text.tokenize, text.encode, text.mask_id
         self.vision = CodeTransformer(positions, width, text.width)
         if losses == ("ras",):
             self.vision.requires_grad_(False)  # it then only decides an arg-max, and no gradient could reach it
@@ -55,11 +56,29 @@ class LanguageGuidance(nn.Module):
         """Losses by name for a quantized map [B, D, h, w] and its captions."""
         codes = quantized.flatten(2).transpose(1, 2)
         visual = self.vision(codes)
-        missing = self.length - text.ids.shape[1]
-        # released losses average over padding and let it take part in attention, so how much there is of it matters
-        text = TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
+        text = self._padded(text)
         parts = {"gsa": self._gsa, "mtp": self._mtp, "ras": self._ras}
         return {name: parts[name](codes, visual, text) for name in self.losses}
+
+    def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
+        """See `bench.contracts.WordPredictor`."""
+        text = self._padded(TextBatch(ids, *self._encode(ids)))
+        predict = F.pad(predict, (0, self.length - ids.shape[1]))
+        return self._masked_words(self.vision(vectors), text, predict, mask_at)[:, : ids.shape[1]]
+
+    def _padded(self, text: TextBatch) -> TextBatch:
+        """To full length: released losses average over padding and let it take part in attention."""
+        missing = self.length - text.ids.shape[1]
+        return TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
+
+    def _masked_words(self, visual: Tensor, text: TextBatch, predict: Tensor, mask_at: MaskAt) -> Tensor:
+        """Logits [B, L, V] of the masked words of padded captions."""
+        tokens = text.tokens
+        if mask_at == "words":
+            with torch.no_grad():
+                tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
+        logits: Tensor = self.word_model(tokens, visual, predict, text.ids != 0, self.words, self.switches.padding_mask)
+        return logits
 
     def _gsa(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
         switches = self.switches
@@ -67,12 +86,7 @@ class LanguageGuidance(nn.Module):
 
     def _mtp(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
         predict = draw_mask(word_positions(text.ids), self.switches.masking)
-        tokens = text.tokens
-        if self.switches.mask_at == "words":
-            with torch.no_grad():
-                tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
-        real = text.ids != 0
-        logits = self.word_model(tokens, visual, predict, real, self.words, self.switches.padding_mask)
+        logits = self._masked_words(visual, text, predict, self.switches.mask_at)
         return masked_text_loss(logits, text.ids, predict, self.switches.label_smoothing)
 
     def _ras(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
@@ -95,6 +109,11 @@ class LanguageGuided(nn.Module):
     def codebook(self) -> Tensor:
         """The base's codebook."""
         return self.base.codebook
+
+    @property
+    def word_predictor(self) -> LanguageGuidance | None:
+        """What learned to predict masked words, where the loss "mtp" is used."""
+        return self.guidance if "mtp" in self.guidance.losses else None
 
     def encode(self, images: Tensor) -> Tensor:
         """As the base."""

@@ -14,6 +14,7 @@ from methods.autoencoder import Autoencoder
 from methods.language_guidance import Masking, Reduction
 from methods.language_guided import LanguageGuidance, LanguageGuided
 from methods.language_variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
+from methods.renewal import Init, Revive
 
 if TYPE_CHECKING:
     from bench.text import TextEncoder
@@ -46,15 +47,18 @@ Defaults = TypeVar("Defaults", Switches, LossWeights)
 class LgVq:
     """LG-VQ: a codebook guided by captions; global alignment, masked text and relationship losses around a base.
 
-    base: the method it wraps. losses: which of "gsa", "mtp", "ras". variant: "released" or "paper". gsa, mtp, ras:
-    loss weights, by default the released ones of the data set. The rest overrides single switches of the variant,
-    see `Switches`.
+    base: the method it wraps; codes, init and revive go to it where they are given. losses: which of "gsa", "mtp",
+    "ras". variant: "released" or "paper". gsa, mtp, ras: loss weights, by default the released ones of the data set.
+    The rest overrides single switches of the variant, see `Switches`.
     """
 
     paper: ClassVar[str] = "arXiv:2405.14206"
     needs_text: ClassVar[bool] = True
     control: ClassVar[bool] = False
     base: str = "vqgan"
+    codes: int | None = None
+    init: Init | None = None
+    revive: Revive | None = None
     losses: tuple[str, ...] = ("gsa", "mtp", "ras")
     variant: Literal["released", "paper"] = "released"
     gsa: float | None = None
@@ -73,6 +77,11 @@ class LgVq:
     ras_sign: bool | None = None
     ras_specials: bool | None = None
     ras_reduction: Reduction | None = None
+
+    @property
+    def predicts_words(self) -> bool:
+        """Whether its tokenizers have a `word_predictor`."""
+        return "mtp" in self.losses
 
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> LanguageGuided:
         """The untrained tokenizer; its base starts as it would alone under the same seed.
@@ -94,13 +103,17 @@ class LgVq:
         return LanguageGuided(base, guidance, weights._asdict())
 
     def _base(self, switches: Switches) -> Method:
-        """The method to wrap, as its registration has it but for `legacy`."""
+        """The method to wrap, as its registration has it but for `legacy` and what was given for it."""
         entry = methods.get(self.base)
         found = entry.load()
-        takes_legacy = "legacy" in {field.name for field in dataclasses.fields(found)}
-        if self.legacy is not None and not takes_legacy:
-            raise UsageError(f"{self.base} has no argument 'legacy'")
-        method: Method = found(**entry.facts | ({"legacy": switches.legacy} if takes_legacy else {}))
+        takes = {field.name for field in dataclasses.fields(found)}
+        given = {name: getattr(self, name) for name in ("codes", "init", "revive", "legacy")}
+        given = {name: value for name, value in given.items() if value is not None}
+        if given.keys() - takes:
+            raise UsageError(f"{self.base} has no argument {', '.join(map(repr, sorted(given.keys() - takes)))}")
+        if "legacy" in takes:
+            given["legacy"] = switches.legacy
+        method: Method = found(**entry.facts | given)
         return method
 
     def _over(self, defaults: Defaults) -> Defaults:

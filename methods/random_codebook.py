@@ -24,6 +24,8 @@ class FrozenDirections(nn.Module):
     encoder, the commitment loss keeps them there, and the control would show a collapse instead of a random codebook.
     """
 
+    fixed_codebook = True
+
     def __init__(self, codes: int, width: int) -> None:
         super().__init__()
         self.quantizer = VectorQuantizer(codes, width)
@@ -43,14 +45,18 @@ class FrozenDirections(nn.Module):
 @methods.register("random-codebook")
 @dataclass(frozen=True)
 class RandomCodebook:
-    """Control: random directions as codes, drawn once and frozen; encoder and decoder learn around them."""
+    """Control: random directions as codes, drawn once and frozen; encoder and decoder learn around them.
+
+    codes: K, by default the preset's.
+    """
 
     paper: ClassVar[str] = "none"
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = True
+    codes: int | None = None
     perceptual: Perceptual = "auto"
 
     def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
         """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
-        quantizer = FrozenDirections(preset.codes, preset.width)
+        quantizer = FrozenDirections(self.codes or preset.codes, preset.width)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

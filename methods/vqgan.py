@@ -9,7 +9,8 @@ from bench.presets import Preset
 from bench.registry import methods
 from methods.adversarial import AdversarialObjective, Perceptual
 from methods.autoencoder import Autoencoder
-from methods.quantizers import Init, Revive, VectorQuantizer
+from methods.quantizers import VectorQuantizer
+from methods.renewal import Init, Revive
 
 
 @methods.register("vqgan")
@@ -17,13 +18,15 @@ from methods.quantizers import Init, Revive, VectorQuantizer
 class VqGan:
     """VQ-GAN: nearest code, L1 + LPIPS, patch discriminator from a later step on (Esser et al. 2021).
 
-    legacy: beta on the codebook term instead of the commitment term, as released.
+    codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as released.
+    init, revive: see `methods.renewal`.
     perceptual: "auto" takes VGG's LPIPS with taming's backbone and none with the light one.
     """
 
     paper: ClassVar[str] = "arXiv:2012.09841"
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = False
+    codes: int | None = None
     beta: float = 0.25
     legacy: bool = True
     init: Init = "uniform"
@@ -32,5 +35,7 @@ class VqGan:
 
     def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
         """The untrained tokenizer; no text is read."""
-        quantizer = VectorQuantizer(preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive)
+        quantizer = VectorQuantizer(
+            self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
+        )
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from bench.presets import Preset
 from bench.registry import methods
 from methods.autoencoder import Autoencoder
-from methods.quantizers import Init, Revive, VectorQuantizer
+from methods.quantizers import VectorQuantizer
+from methods.renewal import Init, Revive
 
 
 class PixelObjective(nn.Module):
@@ -27,12 +28,14 @@ class PixelObjective(nn.Module):
 class VqVae:
     """VQ-VAE: nearest code, straight-through gradient, L1 + L2 (van den Oord et al. 2017).
 
-    legacy: beta on the codebook term instead of the commitment term, as in the released code LG-VQ builds on.
+    codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as in the
+    released code LG-VQ builds on. init, revive: see `methods.renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = False
+    codes: int | None = None
     beta: float = 0.25
     legacy: bool = True
     init: Init = "uniform"
@@ -40,5 +43,7 @@ class VqVae:
 
     def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
         """The untrained tokenizer; no text is read."""
-        quantizer = VectorQuantizer(preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive)
+        quantizer = VectorQuantizer(
+            self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
+        )
         return Autoencoder(preset, quantizer, PixelObjective())

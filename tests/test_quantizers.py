@@ -9,9 +9,11 @@ from safetensors.torch import load, save
 from taming.modules.vqvae.quantize import VectorQuantizer2
 
 from bench.registry import ROOT
-from methods import quantizers
+from methods import nearest, quantizers, renewal
 from methods.cvq import ClusterQuantizer, similarity
-from methods.quantizers import INIT_STEP, UNUSED, VectorQuantizer, kmeans, nearest_codes, sample_rows
+from methods.nearest import nearest_codes
+from methods.quantizers import VectorQuantizer
+from methods.renewal import INIT_STEP, UNUSED, kmeans, sample_rows
 
 
 def naive(z: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
@@ -22,8 +24,8 @@ def naive(z: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
 def test_nearest_codes_is_the_naive_arg_min(rows: int, codes: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(rows)
     z, codebook = torch.randn(rows, width, generator=generator), torch.randn(codes, width, generator=generator)
-    for chunk in (quantizers.CHUNK, 2 * codes, 1):
-        monkeypatch.setattr(quantizers, "CHUNK", chunk)
+    for chunk in (nearest.CHUNK, 2 * codes, 1):
+        monkeypatch.setattr(nearest, "CHUNK", chunk)
         assert torch.equal(nearest_codes(z, codebook), naive(z, codebook))
 
 
@@ -35,7 +37,7 @@ def test_nearest_codes_never_holds_all_distances() -> None:
     """262,144 codes and 1,024 rows: the matrix would take 1 GiB."""
     script = """
 import resource, torch
-from methods.quantizers import nearest_codes
+from methods.nearest import nearest_codes
 z, codebook = torch.randn(1024, 32), torch.randn(262144, 32)
 nearest_codes(z[:1], codebook[:1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -72,7 +74,7 @@ def test_half_precision_input_is_searched_in_float32() -> None:
 
 
 @pytest.mark.parametrize("init", ["features", "kmeans"])
-def test_codebook_is_initialised_once_from_features(init: quantizers.Init) -> None:
+def test_codebook_is_initialised_once_from_features(init: renewal.Init) -> None:
     quantizer = VectorQuantizer(16, 4, init=init)
     start = quantizer.codebook.detach().clone()
     maps = 5 + torch.randn(INIT_STEP + 3, 2, 4, 4, 4, generator=torch.Generator().manual_seed(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ class TextEncoder(Protocol):
 
     width: T, of token and sentence features alike. length: L, the most tokens it takes. vocabulary: V.
     mask_id: the token that stands for a word that is hidden before encoding. word_embeddings: float [V, T].
+    words: whole words that are one token of their own, to its id.
     """
 
     name: str
@@ -32,6 +34,7 @@ class TextEncoder(Protocol):
     vocabulary: int
     mask_id: int
     word_embeddings: Tensor
+    words: Mapping[str, int]
 
     def tokenize(self, texts: list[str]) -> Tensor:
         """int64 [B, L]: start, words, end, then 0; what is too long is cut and keeps its end token."""

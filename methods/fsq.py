@@ -1,0 +1,59 @@
+"""FSQ: a grid of rounded values in place of a codebook."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vector_quantize_pytorch import FSQ
+
+from bench.errors import UsageError
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.wrapped import Wrapped
+
+
+@methods.register("fsq")
+@dataclass(frozen=True)
+class Fsq:
+    """FSQ: few values, each rounded to few levels; nothing to learn but projections (Mentzer et al. 2023).
+
+    codes: K, by default the preset's. levels: of each value; by default 8 or 16 with product K. The paper's own lists
+    (its table 1) have products near powers of two only, which would give FSQ another K than the other methods.
+    """
+
+    paper: ClassVar[str] = "arXiv:2309.15505"
+    needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
+    codes: int | None = None
+    levels: tuple[int, ...] | None = None
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read.
+
+        Raises:
+            UsageError: the levels do not give K codes, or K is no power of two and no levels are given.
+        """
+        size = self.codes or (math.prod(self.levels) if self.levels else preset.codes)
+        levels = self.levels or even_levels(size)
+        if math.prod(levels) != size or min(levels) < 3:
+            raise UsageError(f"fsq.levels={levels}: the product must be K = {size}, and each at least 3")
+        quantizer = Wrapped(FSQ(levels, dim=preset.width), lambda fsq: fsq.project_out(fsq.implicit_codebook))
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))
+
+
+def even_levels(codes: int) -> tuple[int, ...]:
+    """Levels of 8 and, where they must, more, with product `codes`; the paper finds fewer than 5 to hurt (section 4.1).
+
+    Raises:
+        UsageError: not a power of two from 8 on.
+    """
+    bits = codes.bit_length() - 1
+    if codes != 1 << bits or bits < 3:
+        raise UsageError(f"fsq: {codes} codes are no power of two from 8 on; give fsq.levels")
+    values = bits // 3
+    return tuple(2 ** (bits // values + (value < bits % values)) for value in range(values))

@@ -1,0 +1,81 @@
+"""Gumbel-softmax: codes are sampled, not searched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts import Quantized
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.quantizers import to_rows
+
+HOT, COLD = 1.0, 1 / 16
+"""Temperature at the start and at the end of training (dVAE, appendix A.2)."""
+
+
+class GumbelQuantizer(nn.Module):
+    """A straight-through sample from K logits in training, the arg-max in evaluation (taming samples there too)."""
+
+    def __init__(self, codes: int, width: int, divergence: float, steps: int) -> None:
+        super().__init__()
+        self.divergence, self.total = divergence, steps
+        self.logits = nn.Linear(width, codes)
+        self.codebook = nn.Parameter(torch.randn(codes, width))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.steps: Tensor
+
+    def forward(self, z: Tensor) -> Quantized:
+        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
+        batch, width, height, across = z.shape
+        with torch.autocast(z.device.type, enabled=False):
+            logits = self.logits(to_rows(z))
+            if self.training:
+                chosen = F.gumbel_softmax(logits, self.temperature(), hard=True)
+                self.steps += 1
+                indices, codes = chosen.argmax(1), chosen @ self.codebook
+            else:
+                indices = logits.argmax(1)
+                codes = F.embedding(indices, self.codebook)
+            quantized = codes.view(batch, height, across, width).permute(0, 3, 1, 2)
+            return Quantized(quantized, indices.view(batch, height, across), self.divergence * from_uniform(logits))
+
+    def temperature(self) -> float:
+        """From hot to cold along half a cosine over the whole training."""
+        done = min(1.0, int(self.steps) / self.total)
+        return COLD + (HOT - COLD) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def from_uniform(logits: Tensor) -> Tensor:
+    """Mean KL divergence of the positions' code distributions from the uniform one; logits: [N, K]."""
+    log_shares = logits.log_softmax(1)
+    return (log_shares.exp() * (log_shares + math.log(logits.shape[1]))).sum(1).mean()
+
+
+@methods.register("gumbel")
+@dataclass(frozen=True)
+class Gumbel:
+    """Gumbel-softmax codes: the encoder gives logits over the codes, training samples (dVAE, Ramesh et al. 2021).
+
+    codes: K, by default the preset's. divergence: weight of the KL term, 5e-4 as in taming's released quantizer. Codes
+    are chosen by logits and not by distance, so there is nothing to initialise from features or to revive.
+    """
+
+    paper: ClassVar[str] = "arXiv:2102.12092"
+    needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
+    codes: int | None = None
+    divergence: float = 5e-4
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+        quantizer = GumbelQuantizer(self.codes or preset.codes, preset.width, self.divergence, preset.steps)
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -1,0 +1,93 @@
+"""IBQ: the gradient goes through the index, to all codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts import Quantized
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.quantizers import to_rows
+from methods.renewal import Init, Renewal, Revive
+
+TEMPERATURE = 0.01
+"""Of the entropy loss, as released."""
+TINY = 1e-5
+
+
+class IndexQuantizer(nn.Module):
+    """The code with the largest dot product, with the gradient of a softmax over all codes (eq. 4-7).
+
+    It holds N x K probabilities. The released double quantization loss has beta on the codebook's side and a third
+    term that goes through the soft index; so has this one.
+    """
+
+    def __init__(self, codes: int, width: int, beta: float, entropy: float, init: Init, revive: Revive) -> None:
+        super().__init__()
+        self.beta, self.entropy = beta, entropy
+        self.codebook = nn.Parameter(torch.randn(codes, width))
+        self.renewal = Renewal(codes, init, revive)
+
+    def forward(self, z: Tensor) -> Quantized:
+        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
+        batch, width, height, across = z.shape
+        with torch.autocast(z.device.type, enabled=False):
+            rows = to_rows(z)
+            if self.training:
+                self.renewal.before(rows.detach(), self.codebook)
+            logits = rows @ self.codebook.T
+            indices = logits.argmax(1)
+            if self.training:
+                self.renewal.after(indices)
+            codes = F.embedding(indices, self.codebook)
+            # forward the chosen code; backward the softmax's gradient to the features and to every code
+            shares = logits.softmax(1)
+            soft = codes + (shares - shares.detach()) @ self.codebook
+            loss = F.mse_loss(soft, rows) + F.mse_loss(rows, codes.detach())
+            loss = loss + self.beta * F.mse_loss(codes, rows.detach()) + self.entropy * entropy_loss(logits)
+            quantized = soft.view(batch, height, across, width).permute(0, 3, 1, 2)
+            return Quantized(quantized, indices.view(batch, height, across), loss)
+
+
+def entropy_loss(logits: Tensor) -> Tensor:
+    """Mean entropy of the positions' code distributions minus the entropy of their mean; logits: [N, K]."""
+    log_shares = (logits / TEMPERATURE).log_softmax(1)
+    shares = log_shares.exp()
+    mean = shares.mean(0)
+    # a code far from all features has a share of exactly 0, whose logarithm has no gradient
+    of_positions, of_mean = -(shares * log_shares).sum(1).mean(), -(mean * (mean + TINY).log()).sum()
+    return of_positions - of_mean
+
+
+@methods.register("ibq")
+@dataclass(frozen=True)
+class Ibq:
+    """IBQ: index backpropagation, every code gets a gradient at every step (Shi et al. 2024).
+
+    codes: K, by default the preset's. beta, entropy: weights as released. init, revive: see `methods.renewal`; the
+    paper's own start ("uniform" here, as for the others) is a standard normal.
+    """
+
+    paper: ClassVar[str] = "arXiv:2412.02692"
+    needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
+    codes: int | None = None
+    beta: float = 0.25
+    entropy: float = 0.05
+    init: Init = "uniform"
+    revive: Revive = "none"
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+        quantizer = IndexQuantizer(
+            self.codes or preset.codes, preset.width, self.beta, self.entropy, self.init, self.revive
+        )
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

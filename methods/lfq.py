@@ -1,0 +1,51 @@
+"""LFQ: one bit a value in place of a codebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vector_quantize_pytorch import LFQ
+
+from bench.errors import UsageError
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.wrapped import Wrapped
+
+
+@methods.register("lfq")
+@dataclass(frozen=True)
+class Lfq:
+    """LFQ: log2 K values, each quantized to its sign, under an entropy loss (MAGVIT-v2, Yu et al. 2023, section 3.1).
+
+    codes: K, a power of two, by default the preset's. entropy, beta: weights of the entropy loss (confident positions,
+    evenly used codes) and of the commitment term, those of Open-MAGVIT2; the paper gives none.
+    """
+
+    paper: ClassVar[str] = "arXiv:2310.05737"
+    needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
+    codes: int | None = None
+    entropy: float = 0.1
+    beta: float = 0.25
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read.
+
+        Raises:
+            UsageError: K is no power of two.
+        """
+        size = self.codes or preset.codes
+        if size < 2 or size & (size - 1):
+            raise UsageError(f"lfq: {size} codes are no power of two")
+        layer = LFQ(
+            dim=preset.width,
+            codebook_size=size,
+            entropy_loss_weight=self.entropy,
+            commitment_loss_weight=self.beta,
+        )
+        quantizer = Wrapped(layer, lambda lfq: lfq.project_out(lfq.codebook))
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -1,0 +1,53 @@
+"""VQ-l2norm: narrow codes on a sphere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vector_quantize_pytorch import VectorQuantize
+
+from bench.presets import Preset
+from bench.registry import methods
+from methods.adversarial import AdversarialObjective, Perceptual
+from methods.autoencoder import Autoencoder
+from methods.renewal import Init, Revive
+from methods.wrapped import Wrapped, renewed
+
+
+@methods.register("vq-l2norm")
+@dataclass(frozen=True)
+class VqL2Norm:
+    """VQ-l2norm: factorized codes of length one, chosen by cosine (ViT-VQGAN, Yu et al. 2021, section 3.2).
+
+    The codes follow moving averages, as in the package this wraps; in the paper they follow the codebook loss.
+    codes: K, by default the preset's. code_width: of the space in which codes are chosen; 32 in the paper, 8 in
+    LlamaGen and most later work. beta: on the commitment term. decay: of the means.
+    init, revive: see `methods.renewal`.
+    """
+
+    paper: ClassVar[str] = "arXiv:2110.04627"
+    needs_text: ClassVar[bool] = False
+    control: ClassVar[bool] = False
+    codes: int | None = None
+    code_width: int = 8
+    beta: float = 0.25
+    decay: float = 0.99
+    init: Init = "uniform"
+    revive: Revive = "none"
+    perceptual: Perceptual = "auto"
+
+    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+        layer = VectorQuantize(
+            preset.width,
+            self.codes or preset.codes,
+            codebook_dim=self.code_width,
+            use_cosine_sim=True,
+            decay=self.decay,
+            commitment_weight=self.beta,
+            rotation_trick=False,
+        )
+        # what the decoder and the tasks see is a code after its projection to the common width
+        quantizer = Wrapped(renewed(layer, self.init, self.revive), lambda vq: vq.project_out(vq.codebook))
+        return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))
