@@ -25,6 +25,7 @@ PACKAGES = (
     "pandas",
     "ray",
     "pycocoevalcap",
+    "vector-quantize-pytorch",
 )
 
 

@@ -68,7 +68,7 @@ def train(
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
     order = np.random.default_rng([seed, 0])
     captions = np.random.default_rng([seed, 1])
-    sums: dict[str, Tensor] = {}
+    stretch: dict[str, list[Tensor]] = {}
     rows_left = np.empty(0, dtype=np.int64)
     start = tokenizer.codebook.detach().clone()
     started = time.perf_counter()
@@ -84,15 +84,15 @@ def train(
         optimizer.step()
         schedule.step()
         for name, loss in losses.items():
-            sums[name] = sums.get(name, torch.zeros((), device=device)) + loss.detach().float()
+            stretch.setdefault(name, []).append(loss.detach().float())
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == preset.steps:
-            _note(history, sums, step + 1)
+            _note(history, stretch, step + 1)
             progress(step + 1, preset.steps, "train")
     history.seconds = time.perf_counter() - started
     history.images_per_s = preset.steps * preset.batch_size / history.seconds
     tokenizer.eval()
     if tokenizer.discrete and not any(getattr(module, "fixed_codebook", False) for module in tokenizer.modules()):
-        history.codebook_change = float((tokenizer.codebook.detach() - start).norm() / start.norm())
+        history.codebook_change = float((tokenizer.codebook.detach() - start).norm() / start.norm().clamp(min=1e-12))
     return history
 
 
@@ -123,13 +123,12 @@ def _rate(preset: Preset, step: int) -> float:
     return min(1.0, done / 0.02) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _note(history: History, sums: dict[str, Tensor], step: int) -> None:
-    """Move the running sums into the history as means, and stop where one is not finite."""
-    count = step - history.steps
-    history.steps = step
-    for name, total in sums.items():
-        mean = total.item() / count
+def _note(history: History, stretch: dict[str, list[Tensor]], step: int) -> None:
+    """Move the losses since the last look into the history as means, and stop where one is not finite."""
+    for name, losses in stretch.items():
+        mean = torch.stack(losses).mean().item()
         if not math.isfinite(mean):
-            raise TrainingDiverged(f"loss {name!r} is {mean} within steps {step - count + 1} to {step}")
+            raise TrainingDiverged(f"loss {name!r} is {mean} within steps {history.steps + 1} to {step}")
         history.losses.setdefault(name, []).append(mean)
-    sums.clear()
+    history.steps = step
+    stretch.clear()

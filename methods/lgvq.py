@@ -98,6 +98,8 @@ class LgVq:
         base = self._base(switches).build(preset, dataset, text)
         if not isinstance(base, Autoencoder):
             raise UsageError(f"{self.base} cannot be guided: its tokenizer is no methods.autoencoder.Autoencoder")
+        if switches.codebook_gradient and not base.discrete:
+            raise UsageError(f"{self.base} has no codebook; give lgvq.codebook_gradient=False")
         guidance = LanguageGuidance(preset.grid**2, preset.width, text, self.losses, switches)
         weights = self._over(RELEASED_WEIGHTS.get(dataset, OTHER_WEIGHTS))
         return LanguageGuided(base, guidance, weights._asdict())

@@ -282,6 +282,30 @@ def test_the_text_encoder_is_neither_saved_nor_trained() -> None:
     assert not frozen & {id(weight) for weight in tokenizer.parameters()}
 
 
+@pytest.mark.parametrize("variant", ["released", "paper"])
+@pytest.mark.parametrize(
+    "base", ["vq-ema", "vq-l2norm", "gumbel", "fsq", "lfq", "simvq", "ibq", "rvq", "random-codebook"]
+)
+def test_any_codebook_can_be_guided(base: str, variant: str) -> None:
+    torch.manual_seed(0)
+    tokenizer = guided(base=base, variant=variant).train()
+    losses = tokenizer.losses(Batch(torch.rand(4, 3, 32, 32), TEXT.batch(4)), step=0)
+    assert {"gsa", "mtp", "ras", "codebook", "l1"} <= losses.keys()
+    text = losses["gsa"] + losses["mtp"] + losses["ras"]
+    gradient = torch.autograd.grad(text, next(tokenizer.base.encoder.parameters()))[0]
+    assert gradient.isfinite().all()
+    assert gradient.abs().max() > 0
+
+
+def test_what_is_given_for_the_base_reaches_it() -> None:
+    quantizer = guided(codes=8, init="kmeans", revive="features").base.quantizer
+    assert quantizer.codebook.shape == (8, SMOKE.width)
+    assert (quantizer.renewal.init, quantizer.renewal.revive) == ("kmeans", "features")
+    plain = guided().base.quantizer
+    assert plain.codebook.shape == (SMOKE.codes, SMOKE.width)
+    assert (plain.renewal.init, plain.renewal.revive) == ("uniform", "none")
+
+
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(UsageError, match="losses"):
         guided(losses=("gsa", "nce"))
@@ -289,6 +313,10 @@ def test_wrong_arguments_are_named() -> None:
         guided(losses=())
     with pytest.raises(UsageError, match="legacy"):
         guided(base="cvq", legacy=True)
+    with pytest.raises(UsageError, match="fsq has no argument 'revive'"):
+        guided(base="fsq", revive="features")
+    with pytest.raises(UsageError, match="no codebook"):
+        guided(base="identity", variant="paper")
     with pytest.raises(UsageError, match="text encoder"):
         LgVq().build(SMOKE, "emoji-scenes", None)
     with pytest.raises(UsageError, match="guided"):

@@ -34,11 +34,11 @@ def test_nearest_codes_takes_the_first_of_equals() -> None:
 
 
 def test_nearest_codes_never_holds_all_distances() -> None:
-    """262,144 codes and 1,024 rows: the matrix would take 1 GiB."""
+    """262,144 codes and 8,192 rows: the matrix would take 8 GiB."""
     script = """
 import resource, torch
 from methods.nearest import nearest_codes
-z, codebook = torch.randn(1024, 32), torch.randn(262144, 32)
+z, codebook = torch.randn(8192, 32), torch.randn(262144, 32)
 nearest_codes(z[:1], codebook[:1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = nearest_codes(z, codebook)

@@ -1,0 +1,128 @@
+"""What a method costs: training steps, encoding and decoding per second, parameters and memory.
+
+    python benchmarks/train_step.py [--preset tiny] [--methods lgvq,vqgan] [--precision bf16] [--steps 40]
+
+Each method is built as a run would build it and trained on random images under one fixed caption, past the step where
+the discriminator begins: speed does not depend on what is in the images. "ratio" is to the first method named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from bench.arguments import parse_setting, resolve
+from bench.contracts import Batch, TextBatch, Tokenizer
+from bench.environment import peak_memory_mib
+from bench.errors import BenchError
+from bench.presets import PRESETS, Preset
+from bench.registry import methods
+from bench.text import load_text_encoder
+from bench.train import parameter_groups
+
+CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
+
+
+class Figures(NamedTuple):
+    """Images per second in training, encoding and decoding; trained parameters; MiB at the peak of this process."""
+
+    train: float
+    encode: float
+    decode: float
+    parameters: int
+    memory: float
+
+
+def measure(name: str, preset: Preset, settings: list[str], steps: int, device: torch.device) -> Figures:
+    """Time one method after a quarter as many steps to warm up."""
+    entry = methods.get(name)
+    given = [setting for setting in map(parse_setting, settings) if setting.name == name]
+    method = entry.load()(**resolve(entry.load(), entry.facts, given))
+    encoder = load_text_encoder("tiny-clip", str(device)) if method.needs_text else None
+    tokenizer: Tokenizer = method.build(preset, "emoji-scenes", encoder)
+    assert isinstance(tokenizer, nn.Module)
+    tokenizer.to(device).train()
+    tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in `bench.train`
+    images = torch.rand(preset.batch_size, 3, preset.image_size, preset.image_size, device=device) * 2 - 1
+    text = None
+    if encoder is not None:
+        ids = encoder.tokenize([CAPTION] * preset.batch_size).to(device)
+        text = TextBatch(ids, *encoder.encode(ids))
+    groups = parameter_groups(tokenizer, preset.learning_rate)
+    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16"):
+            losses = tokenizer.losses(Batch(images, text), preset.discriminator_start)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()
+        optimizer.step()
+
+    train = per_second(step, steps, device) * len(images)
+    tokenizer.eval()
+    with torch.inference_mode():
+        codes = tokenizer.encode(images)
+        encode = per_second(lambda: tokenizer.encode(images), steps, device) * len(images)
+        decode = per_second(lambda: tokenizer.decode(codes), steps, device) * len(images)
+    count = sum(weight.numel() for group in groups for weight in group["params"])
+    return Figures(train, encode, decode, count, peak_memory_mib(device))
+
+
+def per_second(work: Callable[[], object], times: int, device: torch.device) -> float:
+    """Calls of `work` per second."""
+    for _ in range(-(-times // 4)):
+        work()
+    wait(device)
+    start = time.perf_counter()
+    for _ in range(times):
+        work()
+    wait(device)
+    return times / (time.perf_counter() - start)
+
+
+def wait(device: torch.device) -> None:
+    """Let a GPU finish."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--preset", default="tiny", choices=PRESETS)
+    parser.add_argument("--methods", default="vqgan,vqvae,lgvq")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME.ARG=VALUE")
+    parser.add_argument("--precision", choices=["bf16", "fp32"], help="by default the preset's")
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    preset = PRESETS[arguments.preset]
+    preset = dataclasses.replace(preset, precision=arguments.precision or preset.precision)
+    device = torch.device(arguments.device)
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    print(f"{named}; {arguments.preset}, batch {preset.batch_size}, {preset.precision}, torch {torch.__version__}")
+    print("| method | parameters | training, images/s | ratio | encoding, images/s | decoding, images/s | peak MiB |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    first = None
+    for name in arguments.methods.split(","):
+        try:
+            found = measure(name, preset, arguments.set, arguments.steps, device)
+        except BenchError as error:
+            print(f"| {name} | not measured: {error} | | | | | |")
+            continue
+        first = first or found.train
+        print(
+            f"| {name} | {found.parameters:,} | {found.train:,.1f} | {found.train / first:.2f} "
+            f"| {found.encode:,.0f} | {found.decode:,.0f} | {found.memory:,.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
