@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import registry, stats
+from bench import alarms, registry, stats
 from bench.comparison import Cell, cell, mark_ties
 from bench.errors import RecordError
 from bench.experiment import BLIND
@@ -100,12 +100,13 @@ def task_table(
         if column.higher_is_better is not None:
             found[:real] = mark_ties(found[:real], ok[:real], column.name, column.higher_is_better, scores)
         by_column.append(found)
+    far = [_far(of_row, ok[real:]) for of_row in ok[:real]] + [[] for _ in ok[real:]]
     rows = [
         Row(
             labels[method],
             method in references,
             tuple(column[i] for column in by_column),
-            tuple(_notes(of_method[method], method in elsewhere, images, broken)),
+            (*_notes(of_method[method], method in elsewhere, images, broken), *far[i]),
         )
         for i, method in enumerate(methods)
     ]
@@ -173,6 +174,30 @@ def _notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int]
     if len({record.code for record in records}) > 1:
         notes.append("its seeds ran different versions of the code")
     return list(dict.fromkeys(notes))
+
+
+def _far(records: Sequence[Record], references: Sequence[Sequence[Record]]) -> list[str]:
+    """Whether a method is far off the controls that have a codebook and ran the same seeds."""
+    seeds = {record.seed for record in records}
+    controls = [
+        _distances(of_row)
+        for of_row in references
+        if {record.seed for record in of_row} == seeds
+        and all(record.method.control and "usage" in record.metrics for record in of_row)
+    ]
+    return [f"warning: {alarm}" for alarm in alarms.far_from_control(_distances(records), controls)]
+
+
+def _distances(records: Sequence[Record]) -> dict[str, float]:
+    """Means over seeds of the Frechet distances; their floor belongs to the data and has no direction."""
+    measured = [
+        (name, metric.value)
+        for record in records
+        for name, metric in record.metrics.items()
+        if name.startswith("fd_") and metric.higher_is_better is False
+    ]
+    names = {name for name, _ in measured}
+    return {name: stats.over_seeds([value for other, value in measured if other == name]).mean for name in names}
 
 
 def _sorted(table: Table) -> Table:

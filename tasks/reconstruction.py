@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench import alarms
 from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.errors import DataError
@@ -70,7 +71,7 @@ class Reconstruction:
             ValueError: a decoded image is not finite.
         """
         extractor, why = _extractor(str(device))
-        mean = _mean_image(dataset["train"].images) if codes is None else None
+        mean = _mean_image(dataset["train"].images)
         result = TaskResult(metrics={})
         if extractor is None:
             result.warnings.append(f"fd_{EXTRACTOR} and kd_{EXTRACTOR} are left out: {why}")
@@ -88,8 +89,13 @@ class Reconstruction:
             if name == "test":
                 shown = split.images[:SHOWN]
                 result.samples["reconstructions.png"] = comparison_png(shown, decode(np.arange(len(shown))), 8, scale=3)
-        if codes is not None and codes["test"].discrete:
+        if codes is None:
+            return result
+        psnr_of_mean = _psnr_of_mean(mean, dataset["test"].images)
+        result.warnings += alarms.worse_than_mean_image(result.metrics["psnr"].value, psnr_of_mean)
+        if codes["test"].discrete:
             result.metrics |= _codebook(codes["test"], dataset["test"])
+            result.warnings += alarms.low_usage(result.metrics, int(codes["test"].codebook.shape[-2]))
         return result
 
 
@@ -118,10 +124,9 @@ def _measure(decode: Decoder, originals: np.ndarray, extractor: Extractor | None
     return Measured(joined, (real, made_features))
 
 
-def _decoder(codes: Codes | None, mean: np.ndarray | None, device: torch.device) -> Decoder:
+def _decoder(codes: Codes | None, mean: np.ndarray, device: torch.device) -> Decoder:
     """Rows of a split to reconstructions uint8 [B, H, W, 3]."""
     if codes is None:
-        assert mean is not None
         return lambda rows: np.repeat(mean[None], len(rows), axis=0)
     return lambda rows: to_uint8(codes.decode(codes.rows(rows, device)))
 
@@ -132,6 +137,12 @@ def _mean_image(images: np.ndarray) -> np.ndarray:
         total += images[start : start + BATCH].sum(0, dtype=np.float64)
     mean: np.ndarray = np.floor(total / len(images) + 0.5).astype(np.uint8)
     return mean
+
+
+def _psnr_of_mean(mean: np.ndarray, originals: np.ndarray) -> float:
+    """What the blind baseline scores on these images."""
+    parts = [originals[start : start + BATCH] for start in range(0, len(originals), BATCH)]
+    return float(np.concatenate([image.psnr(np.broadcast_to(mean, part.shape), part) for part in parts]).mean())
 
 
 def _extractor(device: str) -> tuple[Extractor | None, str]:
