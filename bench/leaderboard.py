@@ -35,6 +35,7 @@ class Section:
     """One data set at one preset.
 
     images: how many images of each split were used. ranked_by: each task with the metric that its ranks come from.
+    unranked: tasks that some competitor skips, so that they cannot be part of a mean over tasks.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Section:
     preset: str
     images: Mapping[str, int]
     ranked_by: tuple[tuple[str, Column], ...]
+    unranked: tuple[str, ...]
     ranks: tuple[Rank, ...]
     tables: tuple[Table, ...]
     costs: Table
@@ -76,13 +78,19 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None) -
     splits = sorted({split for record in records for split in record.dataset.used})
     images = {split: max(record.dataset.used.get(split, 0) for record in records) for split in splits}
     of_tasks = [_task_tables(task, group, methods, controls, images, store) for task, group in tasks.items()]
-    ranked = [(tables[0], column) for tables in of_tasks if (column := tables[0].headline) is not None]
+    unranked = {r.task for r in records if r.status == "skipped" and method_of(r) not in controls}
+    ranked = [
+        (tables[0], column)
+        for tables in of_tasks
+        if (column := tables[0].headline) is not None and tables[0].title not in unranked
+    ]
     return Section(
         title,
         records[0].dataset.name,
         records[0].preset,
         images,
         tuple((table.title, table.columns[column]) for table, column in ranked),
+        tuple(sorted(unranked)),
         tuple(_ranks([methods[m] for m in methods if m not in controls], ranked)),
         tuple(table for tables in of_tasks for table in tables),
         cost_table(records, methods),

@@ -89,6 +89,8 @@ def _ranking(section: Section) -> list[str]:
         lines.append(_line([_plain(rank.label), MISSING if rank.mean is None else f"{rank.mean:.2f}", done, *places]))
     if any(rank.mean is None for rank in section.ranks):
         lines += ["", "No mean rank without all tasks: it would reward what was left out."]
+    if section.unranked:
+        lines += ["", f"Not ranked, since not for every method: {_plain(', '.join(section.unranked))}."]
     return lines
 
 

@@ -77,15 +77,6 @@ def relationship_loss(
     return squares.mean() if reduction == "mean" else squares.sum((1, 2)).mean()
 
 
-def word_positions(token_ids: Tensor) -> Tensor:
-    """True at the words of captions [B, L]: neither padding (id 0), nor the first nor the last real token."""
-    real = token_ids != 0
-    following = F.pad(real[:, 1:], (0, 1))
-    words = torch.logical_and(real, following)
-    words[:, 0] = False
-    return words
-
-
 def draw_mask(words: Tensor, masking: Masking) -> Tensor:
     """Which words [B, L] of a batch to mask, from the global generator; one ratio r for the batch.
 

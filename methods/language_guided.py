@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from bench.codes import lookup
 from bench.contracts import Batch, MaskAt, TextBatch
+from bench.masking import word_positions
 from methods.autoencoder import Autoencoder
 from methods.language_guidance import (
     draw_mask,
     global_alignment_loss,
     masked_text_loss,
     relationship_loss,
-    word_positions,
 )
 from methods.language_modules import SMALL, CodeTransformer, Head, MaskedWordModel
 from methods.language_variants import Switches

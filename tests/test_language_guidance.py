@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.contracts import Batch
 from bench.errors import UsageError
+from bench.masking import word_positions
 from bench.presets import PRESETS
 from methods.language_guidance import (
     RATIO_HIGH,
@@ -19,7 +20,6 @@ from methods.language_guidance import (
     global_alignment_loss,
     masked_text_loss,
     relationship_loss,
-    word_positions,
 )
 from methods.language_guided import LanguageGuided
 from methods.language_variants import VARIANTS

@@ -127,6 +127,23 @@ def test_ranks_need_every_task() -> None:
     assert found["c"] == ["—", "1 of 2", "—", "1"]
 
 
+def test_a_task_that_a_method_skips_is_not_ranked() -> None:
+    skipped = a_record("b", None, task="alignment", status="skipped", reason="the method has no masked-word head")
+    records = [
+        *(a_record(method, value) for method, value in (("a", 0.7), ("b", 0.8))),
+        *(a_record(method, 20.0, task="reconstruction", metric="psnr") for method in ("a", "b")),
+        a_record("a", 0.9, task="alignment", metric="word_recall/mask-1"),
+        skipped,
+    ]
+    text = shown(records)
+    found = rows(text, "## emoji-scenes, preset tiny")
+    assert found["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
+    assert found["b"] == ["1.25", "2 of 2", "1.5", "1"]
+    assert "Not ranked, since not for every method: alignment." in text
+    control = skipped.model_copy(update={"method": MethodUsed(name="identity", control=True)})
+    assert "alignment (by word_recall/mask-1 ↑)" in shown([*records[:-1], control])
+
+
 def test_variants_follow_the_main_metrics() -> None:
     names = ["psnr@new", "accuracy", "accuracy/color", "accuracy@new", "psnr"]
     metrics = {name: {"value": 0.5, "n": N, "higher_is_better": True, "unit": ""} for name in names}
