@@ -2,7 +2,8 @@
 
     python scripts/train_tiny_clip.py [--steps 900] [--cache runs/cache]
 
-Writes bench/text/weights/ and prints the retrieval recall on both test splits. Needs open_clip.
+Writes bench/text/weights/ and prints the retrieval recall on the validation splits, which are for choosing, and on
+the test splits. Needs open_clip.
 """
 
 from __future__ import annotations
@@ -137,16 +138,21 @@ def main() -> None:
     save_file(state, WEIGHTS / "tiny_clip.safetensors")
     (WEIGHTS / "tiny_clip.json").write_text(json.dumps({"pieces": pieces, "words": words}, indent=0) + "\n")
     encoder = TinyClip("", CPU)
-    for name, data in sets.items():
-        split = data.split("test", arguments.cache)
-        known = split.captions[:TESTED]
-        wordings = {
-            "first wording": [captions[0] for captions in known],
-            "all wordings in turn": [captions[row % len(captions)] for row, captions in enumerate(known)],
-        }
-        for wording, captions in wordings.items():
-            found = recall(encoder, split, captions)
-            print(f"{name} test, {wording}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items()))
+    for part in ("validation", "test"):
+        for name, data in sets.items():
+            report(encoder, data.split(part, arguments.cache), f"{name} {part}")
+
+
+def report(encoder: TinyClip, split: Split, label: str) -> None:
+    """Print the recall with each image's first caption, and with all its captions in turn."""
+    known = split.captions[:TESTED]
+    wordings = {
+        "first wording": [captions[0] for captions in known],
+        "all wordings in turn": [captions[row % len(captions)] for row, captions in enumerate(known)],
+    }
+    for wording, captions in wordings.items():
+        found = recall(encoder, split, captions)
+        print(f"{label}, {wording}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items()))
 
 
 if __name__ == "__main__":
