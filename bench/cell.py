@@ -10,13 +10,13 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bench import fingerprint
+from bench import alarms, fingerprint
 from bench.codes import Codes
 from bench.contracts import Split, TaskResult, Tokenizer
 from bench.encode import encode_split
@@ -30,7 +30,10 @@ from bench.record import Record, now
 from bench.records import RecordStore
 from bench.registry import metric_facts
 from bench.text import CaptionFeatures, TextEncoder, load_text_encoder
-from bench.train import train
+from bench.train import History, train
+
+UNTRAINED = "made elsewhere, from other data and with another budget: not on equal terms with what was trained here"
+"""Warning for every record of a tokenizer that came ready-made."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class Place:
     cache: Path
     device: str
     fail_fast: bool = False
+
+
+class Outcome(NamedTuple):
+    """What a training leaves for every record of its tokenizer: its cost, and what looks wrong."""
+
+    cost: dict[str, float]
+    warnings: list[str]
 
 
 def run_group(cells: list[Cell], place: Place) -> list[Record]:
@@ -56,7 +66,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
         return records
     try:
         splits = load_splits(to_run[0].dataset, place.cache)
-        codes, cost = _codes(to_run[0].training, splits, place, device)
+        codes, outcome = _codes(to_run[0].training, splits, place, device)
     except Exception as error:
         records += [_finish(_failed(cell, device, error), place) for cell in to_run]
         if place.fail_fast:
@@ -64,7 +74,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
         return records
     for cell in to_run:
         try:
-            record, result = _evaluate(cell, codes, splits, cost, device)
+            record, result = _evaluate(cell, codes, splits, outcome, device)
             records.append(_finish(record, place, result))
         except Exception as error:
             records.append(_finish(_failed(cell, device, error), place))
@@ -90,41 +100,47 @@ def caption_features(training: Training, split: Split, cache: Path, device: torc
 
 def _codes(
     training: Training | None, splits: Mapping[str, Split], place: Place, device: torch.device
-) -> tuple[dict[str, Codes] | None, dict[str, float]]:
-    """Codes of every split and what they cost; None for a blind baseline."""
+) -> tuple[dict[str, Codes] | None, Outcome]:
+    """Codes of every split and how their training went; None for a blind baseline."""
     if training is None:
-        return None, {}
+        return None, Outcome({}, [])
     label = f"{training.method.name} seed {training.seed}"
-    tokenizer, cost = _tokenizer(training, splits["train"], place, device, label)
+    tokenizer, outcome = _tokenizer(training, splits["train"], place, device, label)
     key = fingerprint.of_value([training.key, fingerprint.of_code(ENCODE_CODE)])
     folder = place.cache / "codes" / key[:20]
     codes = {}
     for name, split in splits.items():
         codes[name] = encode_split(tokenizer, split, folder, device, reporter(label))
-    return codes, cost
+    return codes, outcome
 
 
 def _tokenizer(
     training: Training, split: Split, place: Place, device: torch.device, label: str
-) -> tuple[Tokenizer, dict[str, float]]:
-    """The trained tokenizer, from the cache where its key is there, and the cost of its training."""
+) -> tuple[Tokenizer, Outcome]:
+    """The trained tokenizer, from the cache where its key is there, and how its training went."""
     preset = PRESETS[training.preset]
     folder = place.cache / "tokenizers" / training.key
     text = _text_encoder(training, device)
     torch.manual_seed(training.seed)
     tokenizer = training.method.make().build(preset, training.dataset.name, text)
     if not folder.exists():
-        features = caption_features(training, split, place.cache, device)
-        history = train(tokenizer, split, features, preset, training.seed, device, reporter(label))
+        if any(parameter.requires_grad for parameter in tokenizer.parameters()):
+            features = caption_features(training, split, place.cache, device)
+            history = train(tokenizer, split, features, preset, training.seed, device, reporter(label))
+        else:
+            history = History(parameters=sum(parameter.numel() for parameter in tokenizer.parameters()))
         _save(tokenizer, history.as_dict(), folder)
     tokenizer.load_state_dict(load_file(folder / "tokenizer.safetensors"), strict=True)
     tokenizer.to(device).eval()
     history_read = json.loads((folder / "training.json").read_text())
-    return tokenizer, {
+    cost = {
         "train_s": history_read["seconds"],
         "train_images_per_s": history_read["images_per_s"],
         "parameters": history_read["parameters"],
     }
+    warnings = [] if history_read["steps"] else [UNTRAINED]
+    warnings += alarms.saturated_discriminator(history_read["losses"])
+    return tokenizer, Outcome(cost, warnings + alarms.still_codebook(history_read["codebook_change"]))
 
 
 def _text_encoder(training: Training, device: torch.device) -> TextEncoder | None:
@@ -143,13 +159,14 @@ def _evaluate(
     cell: Cell,
     codes: Mapping[str, Codes] | None,
     splits: Mapping[str, Split],
-    cost: dict[str, float],
+    outcome: Outcome,
     device: torch.device,
 ) -> tuple[Record, TaskResult]:
     torch.manual_seed(cell.seed)
     started = time.perf_counter()
     result: TaskResult = cell.task.make().run(codes, splits, PRESETS[cell.preset].head, cell.seed, device)
-    spent = cost | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
+    result.warnings += outcome.warnings
+    spent = outcome.cost | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
     if codes is not None and codes["test"].discrete:
         spent["tokens_per_image"] = float(codes["test"].array[0].size)
     used = {name: len(split) for name, split in splits.items()}
@@ -176,7 +193,7 @@ def _record(
     protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(PRESETS[cell.preset].head)}
     if cell.training:
         used_method = cell.training.method
-        method = {"arguments": used_method.arguments, "control": used_method.make().control}
+        method = {"arguments": used_method.identity, "control": used_method.make().control}
     else:
         method = {"arguments": {"kind": cell.task.entry.facts["blind"]}}
     data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name != "root"}

@@ -77,6 +77,7 @@ class Tokenizer(Protocol):
     With `discrete` False (the `identity` control) `encode` returns the vectors themselves, float [B, h, w, D],
     `decode` takes those, and the codebook is empty.
     It may have a `word_predictor`: a `WordPredictor` that was trained with it, or None.
+    One without a parameter that requires a gradient is taken as it is, and its records say so.
     """
 
     grid: tuple[int, int]
@@ -95,7 +96,7 @@ class Tokenizer(Protocol):
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Weighted scalar losses of one step; their sum is what is minimised.
 
-        Names that start with "_" are watched, not minimised.
+        Names that start with "_" are watched, not minimised. A discriminator's hinge loss is called "discriminator".
         """
 
 
@@ -105,6 +106,8 @@ class Method(Protocol):
     A method that wraps another names it in a field called `base`, so that the cache key covers that one's code too.
     A control (`identity`, `random-codebook`) is shown on the leaderboard but not ranked.
     It may have a `predicts_words`: whether its tokenizers have a `word_predictor`.
+    It may have a `missing() -> str | None`: why it cannot be built on this machine, or None; its cells are skipped.
+    An argument that is a `Path` names a file that exists; keys and records hold its name and sha256.
     """
 
     paper: ClassVar[str]

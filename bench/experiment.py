@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import fingerprint
 from bench.arguments import Setting, resolve
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
 from bench.presets import PRESETS, Preset
 from bench.registry import ROOT, Entry, Registry, datasets, did_you_mean, methods, tasks, text_encoders
 
@@ -53,6 +55,15 @@ class Plugin:
     def make(self) -> Any:
         """The plug-in's object."""
         return self.entry.load()(**self.arguments)
+
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """The arguments as keys and records hold them: a file by its name and content, wherever it lies.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return {name: _file(value) if isinstance(value, Path) else value for name, value in self.arguments.items()}
 
 
 @dataclass(frozen=True)
@@ -147,7 +158,7 @@ def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> T
     shared = dataclasses.asdict(PRESETS[request.preset])
     del shared["head"], shared["about"]
     text = request.text_encoder if method.make().needs_text else None
-    identity = [method.arguments, method.code, content_of(dataset), shared, seed, text_identity(text)]
+    identity = [method.identity, method.code, content_of(dataset), shared, seed, text_identity(text)]
     key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
     return Training(key, method, dataset, request.preset, seed, text)
 
@@ -160,17 +171,24 @@ def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: 
         code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
     head = dataclasses.asdict(PRESETS[request.preset].head)
     key = fingerprint.of_value(["cell", source, task.name, task.arguments, dict(made.protocol()), head, code])[:20]
-    missing = [need for need in task.entry.facts["needs"] if need not in dataset.entry.facts["offers"]]
-    if missing:
-        skip = f"{dataset.name} offers no {' and no '.join(missing)}"
-    else:
-        skip = made.skip(dataset.make(), training.method.make() if training else None)
+    skip = _skip(task, dataset, training.method.make() if training else None)
     return Cell(key, training, task, dataset, request.preset, seed, fingerprint.of_value(code), skip)
+
+
+def _skip(task: Plugin, dataset: Plugin, method: Any) -> str | None:
+    """Why a cell is not run, or None. method: its object, None for a blind baseline."""
+    lacking = [need for need in task.entry.facts["needs"] if need not in dataset.entry.facts["offers"]]
+    if lacking:
+        return f"{dataset.name} offers no {' and no '.join(lacking)}"
+    missing: str | None = method.missing() if hasattr(method, "missing") else None
+    return missing or task.make().skip(dataset.make(), method)
 
 
 def _method(name: str, request: Request) -> Plugin:
     """A method; the facts of its registration are its preset arguments, and a wrapped one's code counts too."""
     plugin = _plugin(methods, name, methods.get(name).facts, request)
+    files = {name: value.absolute() for name, value in plugin.arguments.items() if isinstance(value, Path)}
+    plugin = dataclasses.replace(plugin, arguments=plugin.arguments | files)  # an engine may change the folder
     base = plugin.arguments.get("base")
     return dataclasses.replace(plugin, code=plugin.code + methods_code(base)) if base else plugin
 
@@ -189,6 +207,15 @@ def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Reque
     entry = registry.get(name)
     settings = [setting for setting in request.settings if setting.name == name]
     return Plugin(entry, resolve(entry.load(), given, settings), fingerprint.of_code([entry.path]))
+
+
+def _file(path: Path) -> dict[str, str]:
+    """A file's name and sha256."""
+    try:
+        with path.open("rb") as file:
+            return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
 
 
 def content_of(dataset: Plugin) -> list[str]:

@@ -38,6 +38,9 @@ def method(name: str) -> Method:
 
 
 def build(name: str) -> Tokenizer:
+    missing = getattr(method(name), "missing", lambda: None)()
+    if missing:
+        pytest.skip(f"{name}: {missing}")
     torch.manual_seed(0)
     return method(name).build(SMOKE, "emoji-scenes", TEXT if method(name).needs_text else None)
 
