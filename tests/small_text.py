@@ -7,7 +7,12 @@ from torch import Tensor, nn
 
 from bench.contracts import TextBatch
 
-WORDS = ["<pad>", "<start>", "<end>", "<mask>", *(f"w{number}" for number in range(60))]
+ADJECTIVES = ["red", "blue", "green", "big", "small", "round", "striped", "wooden", "tall", "dark", "bright", "empty"]
+ANIMALS = ["cat", "dog", "horse", "bird", "fish", "cow", "sheep", "goat", "lion", "bear"]
+THINGS = ["car", "boat", "table", "chair", "clock", "lamp", "drum", "hat", "shoe", "key", "ring", "spoon", "plate"]
+PLACES = ["valley", "river", "hill", "garden", "street"]
+WORDS = ["<pad>", "<start>", "<end>", "<mask>", *(f"w{number}" for number in range(20))]
+WORDS += [*ADJECTIVES, *ANIMALS, *THINGS, *PLACES]
 
 
 class SmallText(nn.Module):
@@ -16,6 +21,7 @@ class SmallText(nn.Module):
     def __init__(self, width: int = 24, length: int = 12) -> None:
         super().__init__()
         self.width, self.length, self.vocabulary, self.mask_id = width, length, len(WORDS), 3
+        self.words = {word: id_ for id_, word in enumerate(WORDS) if word.isalpha()}
         generator = torch.Generator().manual_seed(0)
         draw = lambda *shape: nn.Parameter(torch.randn(*shape, generator=generator) * 0.3, False)  # noqa: E731
         self.table, self.places, self.projection = draw(len(WORDS), width), draw(length, width), draw(width, width)

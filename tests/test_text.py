@@ -81,6 +81,16 @@ def test_shapes_and_frozen(encoder: TextEncoder) -> None:
     assert len(encoder.fingerprint()) == 64
 
 
+def test_words_are_what_the_tokenizer_makes_one_token_of(encoder: TextEncoder) -> None:
+    assert encoder.words.keys() >= {"cat", "red", "umbrella"}
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in encoder.words)
+    assert not encoder.words.keys() & {"diagonally", "##ing", "ing</w>"}
+    some = sorted(encoder.words)[::50]
+    ids = encoder.tokenize(some)
+    assert ids[:, 1].tolist() == [encoder.words[word] for word in some]
+    assert ((ids != 0).sum(1) == 3).all()
+
+
 def test_padding_and_batch_size_change_nothing(encoder: TextEncoder) -> None:
     ids = encoder.tokenize(CAPTIONS)
     tokens, sentences = encoder.encode(ids)

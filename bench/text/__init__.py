@@ -25,7 +25,7 @@ class TextEncoder(Protocol):
 
     width: T, of token and sentence features alike. length: L, the most tokens it takes. vocabulary: V.
     mask_id: the token that stands for a word that is hidden before encoding. word_embeddings: float [V, T].
-    words: whole words that are one token of their own, to its id.
+    words: words of letters a to z that are one token of their own, to its id; in large vocabularies frequent first.
     """
 
     name: str

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -49,6 +50,7 @@ class MiniLm:
             piece: i for i, piece in enumerate((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
         }
         self.vocabulary = len(self.pieces)
+        self.words: Mapping[str, int] = {piece: i for piece, i in self.pieces.items() if re.fullmatch("[a-z]+", piece)}
         self.word_embeddings = self.weights["embeddings.word_embeddings.weight"]
 
     def tokenize(self, texts: list[str]) -> Tensor:

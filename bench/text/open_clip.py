@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from bench.torchvision_ops import make_importable
 
 LENGTH = 30
 """Text length of all released LG-VQ configurations: CLIP's positions are cut to the first 30."""
+WORD_END = "</w>"
+"""CLIP's mark on a piece that ends a word."""
 
 
 @text_encoders.register("open_clip")
@@ -54,6 +57,20 @@ class OpenClip:
         self.length = min(LENGTH, len(self.clip.positional_embedding))
         if self.clip.text_projection.shape != (self.width, self.width):
             raise UsageError(f"{self.name}: language guidance needs sentence and token features of one width")
+
+    @property
+    def words(self) -> dict[str, int]:
+        """Pieces of CLIP's vocabulary that end a word; each is also what the tokenizer makes of it alone.
+
+        Raises:
+            UsageError: the model has another vocabulary.
+        """
+        from open_clip.tokenizer import SimpleTokenizer
+
+        if not isinstance(self.tokenizer, SimpleTokenizer):
+            raise UsageError(f"{self.name} does not have CLIP's own vocabulary, so its words are not known")
+        pieces = ((piece.removesuffix(WORD_END), i) for piece, i in self.tokenizer.encoder.items() if WORD_END in piece)
+        return {word: i for word, i in pieces if re.fullmatch("[a-z]+", word)}
 
     def tokenize(self, texts: list[str]) -> Tensor:
         """int64 [B, L]"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -80,6 +81,9 @@ class TinyClip:
         self.width, self.length = EMBED, TEXT["context_length"]
         self.vocabulary = self.vocabulary_table.size
         self.word_embeddings = self.towers.token_embedding.weight
+        self.words: Mapping[str, int] = {
+            word: ids[0] for word, ids in self.vocabulary_table.words.items() if len(ids) == 1 and word.isalpha()
+        }
 
     def tokenize(self, texts: list[str]) -> Tensor:
         """int64 [B, L]"""
