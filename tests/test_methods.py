@@ -89,6 +89,18 @@ def test_arguments_are_plain_and_frozen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_codebook_can_have_another_size(name: str) -> None:
+    tokenizer = build(name)
+    if not tokenizer.discrete:
+        assert not hasattr(method(name), "codes")
+        return
+    torch.manual_seed(0)
+    larger = dataclasses.replace(method(name), codes=128).build(SMOKE, "emoji-scenes", TEXT)  # type: ignore[type-var]
+    assert tokenizer.codebook.shape[-2] == SMOKE.codes
+    assert larger.codebook.shape[-2:] == (128, SMOKE.width)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_shapes_and_types(name: str) -> None:
     tokenizer = trained(name)
     codebook = tokenizer.codebook

@@ -1,23 +1,35 @@
-"""What is committed: the leaderboard is what the records say."""
+"""What is committed: leaderboards are what the records say, and the pages quote them."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 
 from bench.leaderboard import render
 from bench.leaderboard_formats import WRITERS, differences
 from bench.records import RecordStore
 from bench.registry import ROOT
 
+BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
+QUOTES = {
+    ROOT / "README.md": ("## What comes out", ROOT / "leaderboard.md"),
+    ROOT / "docs/methods.md": ("## All methods", ROOT / "leaderboard.md"),
+}
 
-def test_the_committed_leaderboard_is_what_the_committed_records_say() -> None:
-    store = RecordStore(ROOT / "results")
+
+@pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
+def test_a_committed_leaderboard_is_what_its_records_say(results: Path) -> None:
+    store = RecordStore(results)
     found = store.all()
     assert found.records
     assert not found.problems
-    assert not differences(WRITERS["md"](render(found.records, store)), ROOT / "leaderboard.md")
+    assert not differences(WRITERS["md"](render(found.records, store)), BOARDS[results])
 
 
-def test_committed_records_can_be_compared_example_by_example() -> None:
-    store = RecordStore(ROOT / "results")
+@pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
+def test_committed_records_can_be_compared_example_by_example(results: Path) -> None:
+    store = RecordStore(results)
     for record in store.all().records:
         if record.status == "ok":
             scores = store.scores(record)
@@ -26,10 +38,12 @@ def test_committed_records_can_be_compared_example_by_example() -> None:
             assert all((folder / name).stat().st_size for name in record.samples)
 
 
-def test_readme_shows_the_committed_leaderboard() -> None:
-    """Every table row the README quotes stands in leaderboard.md."""
-    board = (ROOT / "leaderboard.md").read_text(encoding="utf-8").splitlines()
-    part = (ROOT / "README.md").read_text(encoding="utf-8").split("## What comes out")[1].split("\n## ")[0]
+@pytest.mark.parametrize("page", QUOTES, ids=lambda path: path.name)
+def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
+    """Every table row of the page's part stands in the leaderboard."""
+    heading, board = QUOTES[page]
+    rows_of_board = board.read_text(encoding="utf-8").splitlines()
+    part = page.read_text(encoding="utf-8").split(heading)[1].split("\n## ")[0]
     rows = [line for line in part.splitlines() if line.startswith("| ")]
     assert len(rows) >= 6
-    assert not [row for row in rows if row not in board]
+    assert not [row for row in rows if row not in rows_of_board]
