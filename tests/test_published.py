@@ -47,3 +47,25 @@ def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
     rows = [line for line in part.splitlines() if line.startswith("| ")]
     assert len(rows) >= 6
     assert not [row for row in rows if row not in rows_of_board]
+
+
+def test_the_table_of_usage_is_what_the_records_say() -> None:
+    page = (ROOT / "docs/methods.md").read_text(encoding="utf-8").split("## Codebook size")[1]
+    table = [[part.strip() for part in line.strip("| ").split("|")] for line in page.splitlines() if line[:2] == "| "]
+    usage = {
+        (
+            record.method.name,
+            record.method.arguments.get("init"),
+            record.method.arguments["codes"] or 512,
+        ): record.metrics["usage"].value
+        for record in RecordStore(ROOT / "docs/codebook-size").all().records
+        if record.method.name != "blind"
+    }
+    header, *rows = table
+    assert len(rows) >= 5
+    for name, *values in rows:
+        method, _, init = name.strip("`").partition(" init=")
+        default = "uniform" if (method, "uniform", 512) in usage else None
+        for codes, value in zip(header[1:], values, strict=True):
+            if value != "—":
+                assert value == f"{usage[method, init or default, int(codes.replace(',', ''))]:.3f}"
