@@ -137,15 +137,21 @@ def _ranks(labels: Iterable[str], ranked: Sequence[tuple[Table, int]]) -> list[R
 
 
 def _labels(things: Mapping[T, tuple[str, dict[str, Any]]]) -> dict[T, str]:
-    """Name each thing; those of one name are told apart by the arguments in which they differ."""
+    """Name each thing; those of one name are told apart by the arguments in which they differ, set ones if they do."""
     labels = {}
     for thing, (name, arguments) in things.items():
         same = [others for other, others in things.values() if other == name]
         keys = sorted({key for others in same for key in others})
         differing = [key for key in keys if len({_text(others.get(key)) for others in same}) > 1]
-        shown = ", ".join(f"{key}={_text(arguments.get(key))}" for key in differing)
+        brief = [_shown(others, [key for key in differing if others.get(key) is not None]) for others in same]
+        own = _shown(arguments, [key for key in differing if arguments.get(key) is not None])
+        shown = own if len(set(brief)) == len(same) else _shown(arguments, differing)
         labels[thing] = f"{name} ({shown})" if shown else name
     return labels
+
+
+def _shown(arguments: Mapping[str, Any], keys: Iterable[str]) -> str:
+    return ", ".join(f"{key}={_text(arguments.get(key))}" for key in keys)
 
 
 def _differences(first: Record, other: Record) -> list[str]:

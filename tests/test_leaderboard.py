@@ -47,6 +47,12 @@ def test_arguments_are_shown_where_rows_of_one_method_differ() -> None:
     assert set(rows(shown(same))) == {"method", "lgvq (text_encoder=minilm)", "lgvq (text_encoder=tiny-clip)"}
 
 
+def test_arguments_that_are_not_set_are_left_out_where_the_others_tell_rows_apart() -> None:
+    given: list[dict[str, object]] = [{"codes": None, "init": None}, {"codes": 64, "init": None}]
+    records = [a_record("vqgan", 0.5, arguments=arguments) for arguments in given]
+    assert set(rows(shown(records))) == {"method", "vqgan", "vqgan (codes=64)"}
+
+
 def test_failed_skipped_and_missing_are_visible_with_their_reasons() -> None:
     text = shown(
         [
