@@ -72,7 +72,7 @@ def test_watched_losses_are_kept_but_not_minimised() -> None:
     watcher = Watcher()
     constant = dataclasses.replace(PRESET, schedule="constant", learning_rate=1e-3)
     history = train(watcher, numbered(35), None, constant, 0, CPU, silent)
-    assert float(watcher.weight) == pytest.approx(1 - 50 * 1e-3, abs=1e-3)  # Adam's step is the learning rate
+    assert watcher.weight.item() == pytest.approx(1 - 50 * 1e-3, abs=1e-3)  # Adam's step is the learning rate
     assert history.losses["_watched"][0] == pytest.approx(1000 * history.losses["up"][0], rel=1e-3)
     assert history.steps == 50
     assert len(history.losses["up"]) == 3
