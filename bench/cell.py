@@ -22,7 +22,7 @@ from bench.contracts import Split, TaskResult, Tokenizer
 from bench.encode import encode_split
 from bench.environment import describe, peak_memory_mib
 from bench.errors import BenchError
-from bench.experiment import ENCODE_CODE, Cell, Plugin, Training, content_of, text_identity
+from bench.experiment import ENCODE_CODE, Cell, Plugin, Training, budget_of, content_of, text_identity
 from bench.files import whole_folder
 from bench.presets import PRESETS
 from bench.progress import reporter
@@ -84,9 +84,10 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
 
 
 def load_splits(dataset: Plugin, cache: Path) -> dict[str, Split]:
-    """All splits of a data set, prepared once under the cache."""
+    """All splits of a data set, prepared once under the cache, each with a folder for what is computed from it."""
     made = dataset.make()
-    return {name: made.split(name, cache) for name in made.splits}
+    folder = cache / "derived" / fingerprint.of_value(content_of(dataset))[:20]
+    return {name: dataclasses.replace(made.split(name, cache), cache=folder / name) for name in made.splits}
 
 
 def caption_features(training: Training, split: Split, cache: Path, device: torch.device) -> CaptionFeatures | None:
@@ -164,9 +165,13 @@ def _evaluate(
 ) -> tuple[Record, TaskResult]:
     torch.manual_seed(cell.seed)
     started = time.perf_counter()
-    result: TaskResult = cell.task.make().run(codes, splits, PRESETS[cell.preset].head, cell.seed, device)
+    result: TaskResult = cell.task.make().run(codes, splits, budget_of(cell.task, cell.preset), cell.seed, device)
     result.warnings += outcome.warnings
-    spent = outcome.cost | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
+    spent = (
+        outcome.cost
+        | result.cost
+        | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
+    )
     if codes is not None and codes["test"].discrete:
         spent["tokens_per_image"] = float(codes["test"].array[0].size)
     used = {name: len(split) for name, split in splits.items()}
@@ -190,7 +195,7 @@ def _record(
     cost: dict[str, float] | None = None,
 ) -> Record:
     """The record of a cell; everything that determines its values is in it."""
-    protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(PRESETS[cell.preset].head)}
+    protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(budget_of(cell.task, cell.preset))}
     if cell.training:
         used_method = cell.training.method
         method = {"arguments": used_method.identity, "control": used_method.make().control}
@@ -219,6 +224,7 @@ def _record(
             "protocol_hash": fingerprint.of_value(protocol)[:12],
             "code": cell.code,
             "metrics": _measured(result) if result else {},
+            "skipped": result.skipped if result else {},
             "warnings": result.warnings if result else [],
             "cost": cost or {},
             "env": describe(device),
@@ -236,7 +242,7 @@ def _measured(result: TaskResult) -> dict[str, dict[str, Any]]:
 def _finish(record: Record, place: Place, result: TaskResult | None = None) -> Record:
     """Store a record with its files and say so on standard error."""
     stored = RecordStore(place.results).write(
-        record, result.per_example if result else None, result.samples if result else None
+        record, result.per_example | result.statistics if result else None, result.samples if result else None
     )
     print(stored.line(), file=sys.stderr, flush=True)
     return stored

@@ -105,6 +105,7 @@ class Method(Protocol):
 
     A method that wraps another names it in a field called `base`, so that the cache key covers that one's code too.
     A control (`identity`, `random-codebook`) is shown on the leaderboard but not ranked.
+    It may have a `discrete` False: its tokenizers have no indices, so that tasks which generate them skip it.
     It may have a `predicts_words`: whether its tokenizers have a `word_predictor`.
     It may have a `missing() -> str | None`: why it cannot be built on this machine, or None; its cells are skipped.
     An argument that is a `Path` names a file that exists; keys and records hold its name and sha256.
@@ -146,6 +147,8 @@ class Split:
     """One split of a data set at one resolution; what a data set does not offer is empty.
 
     images: uint8 [N, S, S, 3], memory-mapped. captions: N sequences. masks: uint8 class ids [N, S, S].
+    cache: a folder of the harness for what is computed from this split and serves many cells, under a name that holds
+    a fingerprint of what computed it; None where nothing is to be kept.
     """
 
     name: str
@@ -154,6 +157,7 @@ class Split:
     questions: Sequence[Question] = ()
     boxes: Sequence[Box] = ()
     masks: np.ndarray | None = None
+    cache: Path | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -190,19 +194,26 @@ class TaskResult:
     """What a task leaves behind.
 
     metrics: name to score, names known to the metric registry ("accuracy/color" and "accuracy@novel-pairs" are
-    `accuracy`). per_example: name to float array [n]. samples: file name to PNG bytes or text, for a person to look at.
+    `accuracy`). per_example: name to float array [n]. statistics: name to array [n] of what a distance was computed
+    from, stored beside the per-example scores. samples: file name to PNG bytes or text, for a person to look at.
+    skipped: metric name to why it was not measured and the command that would change that. cost: name to value.
     """
 
     metrics: dict[str, Score]
     per_example: dict[str, np.ndarray] = field(default_factory=dict)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
     samples: dict[str, bytes | str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
 class Task(Protocol):
-    """A task: registered in one file of `tasks/` with the facts `needs`, `metrics` and, where it has one, `blind`.
+    """A task: registered in one file of `tasks/` with the facts `needs`, `metrics` and, where it has them, the others.
 
-    `blind` names the trivial baseline; the harness then also calls `run` with codes None.
+    `blind` names the trivial baseline; the harness then also calls `run` with codes None. `budget` names the preset's
+    budget that `run` gets, "head" (the default) or "generator". With `reads_text` True the task has an argument
+    `text_encoder`, which is the run's unless it is set.
     """
 
     def protocol(self) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 from bench import fingerprint
 from bench.arguments import Setting, resolve
 from bench.errors import DataError, UsageError
-from bench.presets import PRESETS, Preset
+from bench.presets import PRESETS, HeadBudget, Preset
 from bench.registry import ROOT, Entry, Registry, datasets, did_you_mean, methods, tasks, text_encoders
 
 BLIND = "blind"
@@ -108,7 +108,7 @@ def plan(request: Request) -> list[Cell]:
     for setting in request.settings:
         if setting.name not in (*request.methods, *request.tasks, *request.datasets, ALWAYS):
             raise UsageError(f"--set {setting.name}.{setting.argument}: {setting.name!r} is not part of this run")
-    chosen_tasks = [_plugin(tasks, name, {}, request) for name in dict.fromkeys((ALWAYS, *request.tasks))]
+    chosen_tasks = [_task(name, request) for name in dict.fromkeys((ALWAYS, *request.tasks))]
     chosen_methods = [_method(name, request) for name in dict.fromkeys(request.methods)]
     cells: list[Cell] = []
     blind: list[Cell] = []
@@ -156,7 +156,7 @@ def groups(cells: list[Cell]) -> list[list[Cell]]:
 
 def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> Training:
     shared = dataclasses.asdict(PRESETS[request.preset])
-    del shared["head"], shared["about"]
+    del shared["head"], shared["generator"], shared["about"]
     text = request.text_encoder if method.make().needs_text else None
     identity = [method.identity, method.code, content_of(dataset), shared, seed, text_identity(text)]
     key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
@@ -169,7 +169,7 @@ def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: 
     code = [task.code, dataset.code]
     if training:
         code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
-    head = dataclasses.asdict(PRESETS[request.preset].head)
+    head = dataclasses.asdict(budget_of(task, request.preset))
     key = fingerprint.of_value(["cell", source, task.name, task.arguments, dict(made.protocol()), head, code])[:20]
     skip = _skip(task, dataset, training.method.make() if training else None)
     return Cell(key, training, task, dataset, request.preset, seed, fingerprint.of_value(code), skip)
@@ -193,9 +193,20 @@ def _method(name: str, request: Request) -> Plugin:
     return dataclasses.replace(plugin, code=plugin.code + methods_code(base)) if base else plugin
 
 
+def budget_of(task: Plugin, preset: str) -> HeadBudget:
+    """What the task's network may spend under a preset."""
+    found: HeadBudget = getattr(PRESETS[preset], task.entry.facts.get("budget", "head"))
+    return found
+
+
 def methods_code(name: str) -> str:
     """Fingerprint of a method's file and all it imports."""
     return fingerprint.of_code([methods.get(name).path])
+
+
+def _task(name: str, request: Request) -> Plugin:
+    given = {"text_encoder": request.text_encoder} if tasks.get(name).facts.get("reads_text") else {}
+    return _plugin(tasks, name, given, request)
 
 
 def _dataset(name: str, preset: Preset, request: Request) -> Plugin:

@@ -102,6 +102,8 @@ def _task(table: Table) -> list[str]:
     over = {str(cell.over) for row in table.rows for cell in row.cells if cell is not None and cell.over}
     if over:
         lines += ["", _interval_note(over)]
+    if table.unmeasured:
+        lines += ["", f"Not measured: {_plain('; '.join(table.unmeasured))}."]
     if notes:
         lines += ["", *(f"- [{number}] {_plain(note)}" for number, note in enumerate(notes, 1))]
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -12,7 +13,7 @@ import numpy as np
 
 from bench import alarms, registry, stats
 from bench.comparison import Cell, cell, mark_ties
-from bench.errors import RecordError
+from bench.errors import RecordError, UsageError
 from bench.experiment import BLIND
 from bench.record import Record
 from bench.records import RecordStore
@@ -44,7 +45,8 @@ class Row:
 class Table:
     """Rows, best first, then controls and blind baselines.
 
-    differs: what sets this protocol apart from the task's first table.
+    differs: what sets this protocol apart from the task's first table. unmeasured: metrics that some record lacks, and
+    why.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Table:
     differs: tuple[str, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    unmeasured: tuple[str, ...] = ()
 
     @property
     def headline(self) -> int | None:
@@ -110,7 +113,10 @@ def task_table(
         )
         for i, method in enumerate(methods)
     ]
-    return _sorted(Table(task, records[0].protocol_hash, tuple(differs), tuple(columns), tuple(rows)))
+    unmeasured = sorted({f"{name} ({why})" for record in records for name, why in record.skipped.items()})
+    return _sorted(
+        Table(task, records[0].protocol_hash, tuple(differs), tuple(columns), tuple(rows), tuple(unmeasured))
+    )
 
 
 def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Table:
@@ -149,10 +155,19 @@ def _columns(task: str, records: Sequence[Record]) -> list[Column]:
     measured = {name: metric for record in records for name, metric in sorted(record.metrics.items())}
 
     def place(name: str) -> tuple[str, int, str]:
-        family = re.split("[/@]", name)[0]
-        return name[len(family) :], declared.index(family) if family in declared else len(declared), name
+        main = re.split("[/@]", name)[0]
+        family = main if main in declared else _family(name)
+        return name[len(main) :], declared.index(family) if family in declared else len(declared), name
 
     return [Column(n, measured[n].higher_is_better, measured[n].unit) for n in sorted(measured, key=place)]
+
+
+def _family(name: str) -> str:
+    """The metric a variant belongs to; its own name where this version knows no such metric."""
+    try:
+        return registry.metric_family(name)
+    except UsageError:
+        return name
 
 
 def _notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int], broken: set[str]) -> list[str]:
@@ -210,4 +225,4 @@ def _sorted(table: Table) -> Table:
         sign = -1 if table.columns[column].higher_is_better else 1
         return row.reference, False, sign * found.estimate.mean, row.label
 
-    return Table(table.title, table.protocol, table.differs, table.columns, tuple(sorted(table.rows, key=place)))
+    return dataclasses.replace(table, rows=tuple(sorted(table.rows, key=place)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class HeadBudget:
-    """What a task head may spend. batch_size counts images; width and layers are its transformer's."""
+    """What a network of a task may spend. batch_size counts images; width and layers are its transformer's."""
 
     steps: int
     batch_size: int
@@ -22,7 +22,8 @@ class Preset:
     """Everything about size and budget that all methods share.
 
     backbone: "light" or "taming" (see `bench.nn.backbones`). grid: side of the code grid. codes: K. width: D.
-    limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32".
+    limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32". head: of tasks that read
+    codes; generator: of tasks that make them.
     """
 
     about: str
@@ -40,6 +41,7 @@ class Preset:
     discriminator_start: int
     precision: str
     head: HeadBudget
+    generator: HeadBudget
 
 
 PRESETS: dict[str, Preset] = {
@@ -59,6 +61,7 @@ PRESETS: dict[str, Preset] = {
         discriminator_start=30,
         precision="bf16",
         head=HeadBudget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
+        generator=HeadBudget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
     ),
     "tiny": Preset(
         about="real answers on two CPU cores: minutes per cell, 32 px",
@@ -76,6 +79,7 @@ PRESETS: dict[str, Preset] = {
         discriminator_start=750,
         precision="bf16",
         head=HeadBudget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
+        generator=HeadBudget(steps=2_400, batch_size=32, learning_rate=2e-3, width=192, layers=4),
     ),
     "small": Preset(
         about="one GPU, hours: 64 px",
@@ -93,6 +97,7 @@ PRESETS: dict[str, Preset] = {
         discriminator_start=15_000,
         precision="bf16",
         head=HeadBudget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
+        generator=HeadBudget(steps=60_000, batch_size=128, learning_rate=5e-4, width=512, layers=8),
     ),
     "paper": Preset(
         about="the setting of LG-VQ: taming's network at 256 px, batch 8, days on a GPU",
@@ -110,5 +115,6 @@ PRESETS: dict[str, Preset] = {
         discriminator_start=10_000,
         precision="fp32",
         head=HeadBudget(steps=100_000, batch_size=60, learning_rate=2e-4, width=512, layers=8),
+        generator=HeadBudget(steps=500_000, batch_size=24, learning_rate=2e-4, width=1_024, layers=16),
     ),
 }

@@ -72,7 +72,8 @@ class Measured(Strict):
 class Record(Strict):
     """One outcome. `created` is ISO 8601 with its UTC offset; `code` fingerprints the code that the cell ran.
 
-    `per_example` and `samples` name files relative to the record's own folder; `RecordStore.write` fills them in.
+    `skipped` says of metrics why they were not measured. `per_example` and `samples` name files relative to the
+    record's own folder; `RecordStore.write` fills them in.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -90,6 +91,7 @@ class Record(Strict):
     protocol_hash: str
     code: str
     metrics: dict[str, Measured] = {}
+    skipped: dict[str, Text] = {}
     per_example: str | None = None
     samples: list[str] = []
     warnings: list[Text] = []

@@ -12,6 +12,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -170,17 +171,26 @@ def add_plugin(path: Path) -> None:
         raise UsageError(f"plug-in {path} registers nothing")
 
 
+def metric_family(name: str) -> str:
+    """The registered metric that a variant ("accuracy/color", "psnr@novel-pairs", "fd_tinyclip") belongs to.
+
+    Raises:
+        UsageError: no such metric.
+    """
+    known = metrics.names()
+    family = re.split("[/@]", name)[0]
+    while family not in known and "_" in family:
+        family = family.rpartition("_")[0]
+    return metrics.get(family).name
+
+
 def metric_facts(name: str) -> dict[str, Any]:
-    """Direction and unit of a metric; a variant ("accuracy/color", "fd_tinyclip") has those of its family.
+    """Direction and unit of a metric; a variant has those of its family.
 
     What ends in "@floor" is a property of the data: it has no better and no worse.
 
     Raises:
         UsageError: no such metric.
     """
-    known = metrics.names()
-    family = name
-    for mark in ("@", "/", "_"):
-        family = family if family in known else family.partition(mark)[0]
-    facts = metrics.get(family).facts
+    facts = metrics.get(metric_family(name)).facts
     return {**facts, "higher_is_better": None} if name.endswith("@floor") else facts

@@ -36,6 +36,7 @@ class Identity:
     paper: ClassVar[str] = "none"
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = True
+    discrete: ClassVar[bool] = False
     perceptual: Perceptual = "auto"
 
     def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
