@@ -9,20 +9,57 @@ from torch import Tensor, nn
 HEAD_WIDTH = 32
 
 
+def heads_of(width: int) -> int:
+    """Attention heads of a transformer of this width."""
+    return max(1, width // HEAD_WIDTH)
+
+
+class Memory:
+    """Keys and values of what a causal model has read so far, so that it reads each position once.
+
+    rows: sequences. length: the most positions that will be read.
+    """
+
+    def __init__(self, model: Transformer, rows: int, length: int) -> None:
+        self.read = 0
+        width = model.positions.shape[1]
+        heads = heads_of(width)
+        shape = (2, rows, heads, length, width // heads)
+        self.layers = [torch.empty(shape, device=model.positions.device) for _ in model.blocks]
+
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these sequences, int64 [R'], some perhaps several times: what a beam search keeps."""
+        self.layers = [layer[:, rows] for layer in self.layers]
+
+
 class Attention(nn.Module):
     """Multi-head attention from x to a context; self-attention where both are the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.heads = max(1, width // HEAD_WIDTH)
+        self.heads = heads_of(width)
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x [B, T, W], context [B, S, W], mask bool broadcastable to [B, heads, T, S], True where x may look."""
+    def forward(
+        self, x: Tensor, context: Tensor, mask: Tensor | None = None, before: Tensor | None = None, read: int = 0
+    ) -> Tensor:
+        """Attended values [B, T, W].
+
+        Args:
+            x: [B, T, W]. context: [B, S, W].
+            mask: bool, broadcastable to [B, heads, T, S], True where x may look.
+            before: keys and values [2, B, heads, length, W / heads], of which `read` positions are filled; those of the
+                context are added behind them and S counts both.
+            read: see `before`.
+        """
         query = self._split(self.query(x))
         key, value = (self._split(part) for part in self.key_value(context).chunk(2, dim=-1))
+        if before is not None:
+            end = read + context.shape[1]
+            before[0, :, :, read:end], before[1, :, :, read:end] = key, value
+            key, value = before[:, :, :, :end].to(query.dtype)
         found = _attend(query, key, value, mask)
         joined: Tensor = self.out(found.transpose(1, 2).flatten(2))
         return joined
@@ -50,10 +87,12 @@ class Block(nn.Module):
         self.cross = Attention(width) if cross else None
         self.wide = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None, context: Tensor | None, before: Tensor | None = None, read: int = 0
+    ) -> Tensor:
         """x [B, T, W], context [C, S, W] with B a multiple of C: consecutive sequences share a context."""
         normed = self.norms[0](x)
-        x = x + self.itself(normed, normed, mask)
+        x = x + self.itself(normed, normed, mask, before, read)
         if self.cross is not None:
             assert context is not None
             queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])
@@ -75,23 +114,36 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, x: Tensor, real: Tensor | None = None, context: Tensor | None = None, causal: bool = False
+        self,
+        x: Tensor,
+        real: Tensor | None = None,
+        context: Tensor | None = None,
+        causal: bool = False,
+        prefix: int = 0,
+        memory: Memory | None = None,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
         Args:
             x: [B, T, W].
-            real: bool [B, T], False at padding, which no position looks at; the first position must be real.
+            real: bool [B, S], False at padding, which no position looks at; the first position must be real. S counts
+                what is in memory too.
             context: [C, S, W], B a multiple of C: the context of sequence i is that of row i // (B / C).
             causal: a position looks at itself and the ones before only.
+            prefix: so many positions at the start may all look at each other, although the rest is causal.
+            memory: x follows what is in it, and is added to it; causal only.
         """
-        length = x.shape[1]
+        read = 0 if memory is None else memory.read
+        places = torch.arange(read, read + x.shape[1], device=x.device)
         mask = None if real is None else real[:, None, None, :]
         if causal:
-            before = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+            last = places.clamp(min=prefix - 1)[:, None]
+            before = torch.arange(read + x.shape[1], device=x.device) <= last
             mask = before if mask is None else mask & before
-        x = x + self.positions[:length]
-        for block in self.blocks:
-            x = block(x, mask, context)
+        x = x + self.positions[places]
+        for number, block in enumerate(self.blocks):
+            x = block(x, mask, context, None if memory is None else memory.layers[number], read)
+        if memory is not None:
+            memory.read += x.shape[1]
         hidden: Tensor = self.norm(x)
         return hidden

@@ -1,0 +1,92 @@
+"""How well images fit captions, judged by a frozen encoder of both; a value belongs to its encoder and is named so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bench.errors import DataError
+from bench.images import to_float
+from bench.registry import metrics
+from bench.text import load_text_encoder
+
+WEIGHT = 2.5
+DISTRACTORS = 99
+BATCH = 250
+
+PROTOCOL = {
+    "clip_score": f"{WEIGHT} x max(cosine, 0) of image and caption, no prompt before it; a property of its encoder",
+    "r_precision": f"whether the image's own caption has a higher cosine than {DISTRACTORS} captions of other images",
+}
+
+
+class ImageTextEncoder(Protocol):
+    """A text encoder whose sentence features share a space with those of an image tower."""
+
+    def tokenize(self, texts: list[str]) -> Tensor:
+        """int64 [B, L]"""
+
+    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Token and sentence features."""
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Features [B, T] of images [B, 3, H, W] in [-1, 1]."""
+
+
+def load_image_text_encoder(name: str, device: str = "cpu") -> ImageTextEncoder:
+    """The text encoder of this name with its image tower.
+
+    Raises:
+        UsageError: unknown name.
+        DataError: it has no image tower, or its weights are missing.
+    """
+    encoder = load_text_encoder(name, device)
+    if not hasattr(encoder, "encode_images"):
+        raise DataError(f"{name} has no image tower; take --text-encoder tiny-clip or an open_clip model")
+    return cast(ImageTextEncoder, encoder)
+
+
+def cosines(encoder: ImageTextEncoder, images: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    """Cosine of every image uint8 [N, H, W, 3] with every caption (M of them), float32 [N, M]."""
+    starts = range(0, max(len(images), len(captions)), BATCH)
+    texts = [encoder.encode(encoder.tokenize(list(captions[i : i + BATCH])))[1] for i in starts if i < len(captions)]
+    device = texts[0].device
+    pictures = [encoder.encode_images(to_float(images[i : i + BATCH], device)) for i in starts if i < len(images)]
+    one, other = (F.normalize(torch.cat(parts).float(), dim=1) for parts in (pictures, texts))
+    found: np.ndarray = (one @ other.T).cpu().numpy()
+    return found
+
+
+@metrics.register("clip_score", higher_is_better=True, unit="")
+def clip_score(found: np.ndarray) -> np.ndarray:
+    """Score of each image, float32 [N], from `cosines` [N, N] (Hessel et al. 2021, CLIPScore, section 3).
+
+    Without that paper's "A photo depicts" before the caption, which other encoders than OpenAI's have no use for.
+    """
+    score: np.ndarray = WEIGHT * found.diagonal().clip(min=0)
+    return score
+
+
+@metrics.register("r_precision", higher_is_better=True, unit="")
+def r_precision(found: np.ndarray, captions: Sequence[str], draw: np.random.Generator) -> np.ndarray:
+    """Whether each image's own caption is nearest, float32 [N], from `cosines` [N, N] (Xu et al. 2018, AttnGAN, R = 1).
+
+    Distractors are captions of other images with another wording; where there are fewer than `DISTRACTORS`, all.
+
+    Raises:
+        ValueError: an image has no distractor.
+    """
+    texts = np.asarray(captions)
+    correct = np.empty(len(found), np.float32)
+    for row, values in enumerate(found):
+        others = np.flatnonzero(texts != texts[row])
+        if not len(others):
+            raise ValueError("all captions are the same")
+        drawn = draw.choice(others, min(DISTRACTORS, len(others)), replace=False)
+        correct[row] = values[row] > values[drawn].max()
+    return correct
