@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint clean
+.PHONY: run test lint wordnet clean
 
 run: .venv/ready
 	$(BIN)/python -m bench run --methods lgvq,vqgan --tasks vqa --results runs/quickstart
@@ -15,6 +15,15 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# WordNet for the WUPS metric of vqa, out of Debian's package and into the virtual environment: no root needed.
+wordnet: .venv/share/wordnet
+
+.venv/share/wordnet: | .venv/ready
+	rm -rf .venv/wordnet && mkdir .venv/wordnet
+	cd .venv/wordnet && apt-get download -qq wordnet-base && dpkg-deb -x wordnet-base_*.deb .
+	mkdir -p .venv/share && mv .venv/wordnet/usr/share/wordnet $@
+	rm -rf .venv/wordnet
 
 # torch comes first: torchvision's wheel would otherwise choose the build.
 .venv/ready: pyproject.toml constraints.txt

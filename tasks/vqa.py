@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.answers import score_answers
 from bench.codes import Codes
-from bench.contracts import DataSet, Method, Question, Score, Split, TaskResult
+from bench.contracts import DataSet, Method, Split, TaskResult
 from bench.images import grid_png
-from bench.metrics.classification import accuracy, by_kind
+from bench.metrics import vqa_accuracy, wups
 from bench.nn import head
 from bench.nn.transformer import Transformer
 from bench.presets import HeadBudget
@@ -26,7 +27,7 @@ SCORING_BATCH = 250
 SHOWN = 16
 
 
-@tasks.register("vqa", needs=("questions",), metrics=("accuracy",), blind="question only")
+@tasks.register("vqa", needs=("questions",), metrics=("accuracy", "vqa_accuracy", "wups"), blind="question only")
 class VisualQuestionAnswering:
     """Answers to questions from the codes: a transformer reads both, its last hidden state picks an answer.
 
@@ -37,10 +38,12 @@ class VisualQuestionAnswering:
     def protocol(self) -> Mapping[str, object]:
         """What determines the values besides the method."""
         return {
-            "version": 1,
+            "version": 2,
             "score": "exact match with the answer; an answer never seen in training counts as wrong",
             "words": f"plain vocabulary of the training questions, cut to {WORDS - 1} words",
             "questions": f"all of an image, at most {PER_IMAGE} drawn in a training step",
+            **vqa_accuracy.PROTOCOL,
+            **wups.protocol(),
             **head.PROTOCOL,
         }
 
@@ -76,9 +79,8 @@ class VisualQuestionAnswering:
                 continue
             asked = Asked.of(split.questions, vocabulary, answers, WORDS)
             predicted = _predict(model, asked, None if codes is None else codes[name], device)
-            _score(
-                result, "" if name == "test" else f"@{name.removeprefix('test-')}", split.questions, asked, predicted
-            )
+            suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
+            score_answers(result, suffix, split.questions, [answers[number] for number in predicted])
             if name == "test":
                 result.samples = _samples(split, answers, predicted)
         return result
@@ -147,21 +149,6 @@ def _predict(model: Answerer, asked: Asked, codes: Codes | None, device: torch.d
         there = numbers.reshape(-1) != OUTSIDE
         predicted[asked.order[numbers.reshape(-1)[there]]] = best[there]
     return predicted
-
-
-def _score(result: TaskResult, suffix: str, questions: Sequence[Question], asked: Asked, predicted: np.ndarray) -> None:
-    """Accuracy over all questions, of the test split also over each kind; beside the scores, the question's image."""
-    truth = np.empty_like(asked.answers)
-    truth[asked.order] = asked.answers
-    correct = accuracy(predicted, truth)
-    image = np.array([question.image for question in questions])
-    kinds = {} if suffix else by_kind([question.kind for question in questions])
-    parts = {"": np.arange(len(correct))} | {f"/{kind}": rows for kind, rows in kinds.items()}
-    for part, rows in parts.items():
-        name = part + suffix
-        result.metrics[f"accuracy{name}"] = Score(float(correct[rows].mean(dtype=np.float64)), len(rows))
-        result.per_example[f"accuracy{name}"] = correct[rows]
-        result.per_example[f"image{name}"] = image[rows]
 
 
 def _samples(split: Split, answers: Sequence[str], predicted: np.ndarray) -> dict[str, bytes | str]:

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_wordnet import write_wordnet
 from torch import Tensor
 
 from bench.codes import Codes
 from bench.contracts import Question, Split, TaskResult
 from bench.images import to_float
+from bench.metrics import wups
 from bench.nn.head import CodeReader
 from bench.presets import HeadBudget
 from bench.questions import OUTSIDE, Asked
-from bench.registry import metric_facts, tasks
+from bench.registry import metric_facts, metric_family, tasks
 from bench.text import load_text_encoder, tiny_clip
 from bench.vocabulary import END, PADDING, UNKNOWN, Vocabulary
 from tasks.reconstruction import Reconstruction
@@ -128,6 +131,61 @@ def test_an_answer_that_training_lacks_is_wrong() -> None:
     budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
     found = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
     assert found.metrics["accuracy"].value == 0
+
+
+def with_annotators(dataset: dict[str, Split], others: Sequence[str]) -> dict[str, Split]:
+    """The same questions, each answered by the one who is right and by these."""
+    return {
+        name: replace(split, questions=[replace(asked, answers=(asked.answer, *others)) for asked in split.questions])
+        for name, split in dataset.items()
+    }
+
+
+def test_annotators_answers_add_their_accuracy() -> None:
+    codes, dataset = world()
+    few = with_annotators(dataset, ["mauve"] * 9)
+    budget = HeadBudget(steps=40, batch_size=16, learning_rate=3e-3, width=32, layers=1)
+    found = VisualQuestionAnswering().run(codes, few, budget, 0, CPU)
+    for suffix in ("", "@validation", "@novel-pairs"):
+        correct = found.per_example[f"accuracy{suffix}"]
+        assert 0 < correct.mean() < 1
+        assert found.per_example[f"vqa_accuracy{suffix}"] == pytest.approx(0.3 * correct)
+        assert found.metrics[f"vqa_accuracy{suffix}"].n == len(correct)
+    without = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
+    assert not [name for name in without.metrics if name.startswith("vqa_accuracy")]
+    assert without.metrics["accuracy"] == found.metrics["accuracy"]
+
+
+def test_near_answers_count_as_wordnet_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = {"color": None, **dict.fromkeys(COLORS, "color")}
+    monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path / "dict", tree)))
+    wups.find_wordnet.cache_clear()
+    try:
+        found = run_vqa(None, HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
+    finally:
+        wups.find_wordnet.cache_clear()
+    correct = found.per_example["accuracy"]
+    assert 0 < correct.mean() < 1
+    assert found.per_example["wups_0.0"] == pytest.approx(np.where(correct, 1, 2 * 1 / (2 + 2)))
+    assert found.per_example["wups_0.9"] == pytest.approx(np.where(correct, 1, 0.05))
+    assert not found.skipped
+
+
+def test_without_wordnet_wups_is_skipped_and_the_rest_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = VisualQuestionAnswering().protocol()
+    monkeypatch.setattr(wups, "_places", lambda: iter(()))
+    wups.find_wordnet.cache_clear()
+    try:
+        found = run_vqa(None, HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
+        after = VisualQuestionAnswering().protocol()
+    finally:
+        wups.find_wordnet.cache_clear()
+    assert set(found.skipped) == {"wups_0.9", "wups_0.0"}
+    assert "apt-get install wordnet-base" in found.skipped["wups_0.9"]
+    assert after["wordnet"] is None
+    assert {**after, "wordnet": before["wordnet"]} == before
+    assert "accuracy" in found.metrics
+    assert not [name for name in found.metrics if name.startswith("wups")]
 
 
 def test_questions_are_grouped_by_image() -> None:
@@ -257,8 +315,10 @@ def test_missing_weights_leave_the_distances_out_and_say_so(tmp_path: Path, monk
     assert "train_tiny_clip" in warning
 
 
-def test_declared_metrics_are_those_returned(answered: TaskResult) -> None:
-    for name, result in (("vqa", answered), ("reconstruction", reconstruct(world()[0]))):
-        families = {metric.partition("@")[0].partition("/")[0] for metric in result.metrics}
-        declared = tasks.get(name).facts["metrics"]
-        assert {family.removesuffix("_tinyclip") for family in families} == set(declared)
+def test_declared_metrics_are_those_returned() -> None:
+    codes, dataset = world()
+    budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+    asked = VisualQuestionAnswering().run(codes, with_annotators(dataset, ["mauve"]), budget, 0, CPU)
+    for name, result in (("vqa", asked), ("reconstruction", reconstruct(codes))):
+        families = {metric_family(metric) for metric in (*result.metrics, *result.skipped)}
+        assert families == set(tasks.get(name).facts["metrics"])
