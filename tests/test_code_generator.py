@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from squares import CPU, PIXELS, decode, world
 from torch import Tensor
 
 from bench.codes import Codes
 from bench.contracts import Split
 from bench.errors import DataError
-from bench.images import to_float
 from bench.nn.code_generator import Autoregressive, NoCondition, no_indices
 from bench.nn.fit_generator import Fitted, fitted
 from bench.nn.gpt import Sampling
@@ -22,25 +22,8 @@ from bench.presets import HeadBudget
 from bench.registry import methods
 from bench.text import load_text_encoder
 
-CPU = torch.device("cpu")
-COLORS = ("red", "green", "blue", "white")
-PIXELS = np.array([(220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)], np.uint8)
 BUDGET = HeadBudget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SAMPLING = Sampling(guidance=2.0)
-
-
-def decode(indices: Tensor) -> Tensor:
-    return to_float(PIXELS[indices.numpy()].repeat(8, axis=1).repeat(8, axis=2), CPU)
-
-
-def world(count: int, seed: int) -> tuple[Codes, Split]:
-    """Pictures of 2x2 squares: the upper two have the colour of the caption, the lower two the next colour."""
-    generator = np.random.default_rng(seed)
-    color = generator.integers(0, 4, count)
-    array = np.stack([color, color, (color + 1) % 4, (color + 1) % 4], 1).reshape(count, 2, 2).astype(np.int32)
-    captions = [[f"a {COLORS[number]} picture", f"{COLORS[number]} background"] for number in color]
-    codes = Codes(array, torch.randn(4, 6), True, decode)
-    return codes, Split("train", PIXELS[array].repeat(8, axis=1).repeat(8, axis=2), captions)
 
 
 def fit(cache: Path | None = None, seed: int = 0, budget: HeadBudget = BUDGET) -> Fitted:

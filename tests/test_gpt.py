@@ -64,6 +64,12 @@ def test_padding_changes_nothing(model):
     torch.testing.assert_close(model(noise, ids, real), model(prefix, ids, real))
 
 
+def test_more_padding_changes_nothing(model):
+    prefix, ids = some()
+    real = torch.tensor([True] * 3 + [False] * 2).expand(3, -1)
+    torch.testing.assert_close(model(prefix[:, :3], ids), model(prefix, ids, real))
+
+
 def test_an_empty_prefix_works(model):
     _, ids = some()
     assert model(torch.empty(3, 0, 32), ids).shape == (3, 7, 7)

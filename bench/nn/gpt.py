@@ -18,7 +18,7 @@ class PrefixModel(nn.Module):
     """Predicts each token from a prefix and the tokens before it: GPT, with a prefix as in ClipCap (arXiv 2111.09734).
 
     The vectors of the prefix all look at each other. A learned start vector stands between them and the tokens, so the
-    prefix may be padded, or empty.
+    prefix may be padded, or empty. A token's learned position does not depend on the prefix's length.
 
     Args:
         tokens: how many different ones there are. prefix: most vectors before them. length: most tokens.
@@ -42,9 +42,17 @@ class PrefixModel(nn.Module):
         """
         x = torch.cat([prefix, self.start.expand(len(prefix), 1, -1), self.embedding(ids)], 1)
         seen = None if real is None else F.pad(real, (0, 1 + ids.shape[1]), value=True)
-        hidden = self.body(x, seen, causal=True, prefix=prefix.shape[1])
+        places = self.places(prefix.shape[1], ids.shape[1])
+        hidden = self.body(x, seen, causal=True, prefix=prefix.shape[1], places=places)
         found: Tensor = self.logits(hidden[:, prefix.shape[1] :])
         return found
+
+    def places(self, prefix: int, tokens: int) -> Tensor:
+        """Learned positions, int64 [P + 1 + T]: those of the prefix come behind those of the longest sequence."""
+        device = self.start.device
+        return torch.cat(
+            [torch.arange(prefix, device=device) + 1 + self.length, torch.arange(1 + tokens, device=device)]
+        )
 
 
 class Reader:
@@ -54,6 +62,7 @@ class Reader:
         self.model = model
         self.real = None if real is None else F.pad(real, (0, 1 + length), value=True)
         self.memory = Memory(model.body, len(prefix), prefix.shape[1] + 1 + length)
+        self.places = model.places(prefix.shape[1], length)
         x = torch.cat([prefix, model.start.expand(len(prefix), 1, -1)], 1)
         self.next = self._read(x, prefix.shape[1])
 
@@ -68,8 +77,9 @@ class Reader:
         self.next = self.next[rows]
 
     def _read(self, x: Tensor, prefix: int = 0) -> Tensor:
-        seen = None if self.real is None else self.real[:, : self.memory.read + x.shape[1]]
-        hidden = self.model.body(x, seen, causal=True, prefix=prefix, memory=self.memory)
+        start, end = self.memory.read, self.memory.read + x.shape[1]
+        seen = None if self.real is None else self.real[:, :end]
+        hidden = self.model.body(x, seen, causal=True, prefix=prefix, memory=self.memory, places=self.places[start:end])
         found: Tensor = self.model.logits(hidden[:, -1]).float()
         return found
 

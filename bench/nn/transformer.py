@@ -121,6 +121,7 @@ class Transformer(nn.Module):
         causal: bool = False,
         prefix: int = 0,
         memory: Memory | None = None,
+        places: Tensor | None = None,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
@@ -132,15 +133,16 @@ class Transformer(nn.Module):
             causal: a position looks at itself and the ones before only.
             prefix: so many positions at the start may all look at each other, although the rest is causal.
             memory: x follows what is in it, and is added to it; causal only.
+            places: int64 [T], which learned position each of x has, if not its number in the sequence.
         """
         read = 0 if memory is None else memory.read
-        places = torch.arange(read, read + x.shape[1], device=x.device)
+        numbers = torch.arange(read, read + x.shape[1], device=x.device)
         mask = None if real is None else real[:, None, None, :]
         if causal:
-            last = places.clamp(min=prefix - 1)[:, None]
+            last = numbers.clamp(min=prefix - 1)[:, None]
             before = torch.arange(read + x.shape[1], device=x.device) <= last
             mask = before if mask is None else mask & before
-        x = x + self.positions[places]
+        x = x + self.positions[numbers if places is None else places]
         for number, block in enumerate(self.blocks):
             x = block(x, mask, context, None if memory is None else memory.layers[number], read)
         if memory is not None:

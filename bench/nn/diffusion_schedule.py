@@ -1,0 +1,73 @@
+"""The Markov chain of VQ-Diffusion (Gu et al., CVPR 2022, arXiv 2111.14822, section 4.1): codes are masked or replaced.
+
+It is one of the chains of D3PM (arXiv 2107.03006). K codes and a state [MASK], numbered K. From one step to the next a
+code stays, is drawn anew from all K with probability K beta, or becomes [MASK] with probability gamma, which it stays.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+FIRST, LAST = 0.99999, 0.000009
+"""Probability that a code has been kept after the first and the last step: the defaults of VQ-Diffusion's code. That of
+[MASK] is the reverse, so only 1e-6 is left for replacements; its paper names 0.1 at the last step."""
+
+
+class Schedule(NamedTuple):
+    """Probability after 0, 1, ... T steps that a code was always kept, and that it is [MASK]; float64 [T + 1]."""
+
+    kept: Tensor
+    masked: Tensor
+
+
+def linear_schedule(steps: int) -> Schedule:
+    """VQ-Diffusion's schedule of T steps: both linear in t."""
+    falling = torch.linspace(FIRST, LAST, steps, dtype=torch.float64)
+    ends = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    return Schedule(torch.cat([ends[:1], falling]), torch.cat([ends[1:], falling.flip(0)]))
+
+
+def corrupt(ids: Tensor, now: Tensor, schedule: Schedule, codes: int, generator: torch.Generator | None) -> Tensor:
+    """A draw from q(x_t | x_0), int64 [B, L].
+
+    Args:
+        ids: x_0, int64 [B, L]. now: t, int64 [B]. codes: K.
+    """
+    kept, masked = (part[now, None] for part in schedule)
+    chance = torch.rand(ids.shape, generator=generator, device=ids.device)
+    anew = torch.randint(codes, ids.shape, generator=generator, device=ids.device)
+    return torch.where(chance < kept, ids, torch.where(chance < kept + masked, codes, anew))
+
+
+def posterior(start: Tensor, noisy: Tensor, now: Tensor, before: Tensor, schedule: Schedule) -> Tensor:
+    """The sum over x_0 of q(x_s | x_t, x_0) p(x_0), float32 [B, L, K + 1]; s < t need not be neighbours.
+
+    By Bayes' rule it is q(x_t | x_s) times the sum over x_0 of q(x_s | x_0) p(x_0) / q(x_t | x_0) (the paper's
+    equations 5 and 11). Every q is one value for x_0 itself, one for the other codes and one for [MASK], so it costs
+    O(K). The smallest divisor is of the order 1e-6 / K, far from the limits of float32.
+
+    Args:
+        start: p(x_0), float32 [B, L, K]; one-hot for q(x_s | x_t, x_0) itself. noisy: x_t, int64 [B, L].
+        now, before: t and s, int64 [B].
+    """
+    codes = start.shape[-1]
+    kept, masked = (part[now, None, None] for part in schedule)
+    kept_before, masked_before = (part[before, None, None] for part in schedule)
+    step_kept, step_open = kept / kept_before, (1 - masked) / (1 - masked_before)
+    same = noisy[..., None] == torch.arange(codes, device=noisy.device)
+    hidden = noisy[..., None] == codes
+
+    def likelihood(kept: Tensor, masked: Tensor) -> Tensor:
+        """Of x_t, for each code that came before, after steps with these probabilities."""
+        anew = ((1 - kept - masked) / codes).float()
+        return torch.where(hidden, masked.float(), torch.where(same, kept.float() + anew, anew))
+
+    weighted = start / likelihood(kept, masked)
+    total = weighted.sum(-1, keepdim=True)
+    anew_before = ((1 - kept_before - masked_before) / codes).float()
+    earlier = kept_before.float() * weighted + anew_before * total
+    still = torch.where(hidden, masked_before.float() * total, 0.0)
+    return torch.cat([likelihood(step_kept, 1 - step_open) * earlier, still], -1)
