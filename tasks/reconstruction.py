@@ -2,55 +2,77 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bench import alarms
 from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.errors import DataError
 from bench.images import comparison_png, to_uint8
-from bench.metrics import codebook, distance, image
-from bench.metrics.extractors import Extractor, load_extractor
+from bench.metrics import codebook, image, image_sets
+from bench.metrics.image_sets import FeatureExtractors
+from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
+from bench.metrics.lpips import SOURCES, Backbone, Lpips, lpips
 from bench.presets import HeadBudget
 from bench.registry import tasks
 
-EXTRACTOR = "tinyclip"
 BATCH = 250
 SHOWN = 16
-PER_IMAGE = {"psnr": image.psnr, "ssim": image.ssim, "l1": image.l1}
 CODEBOOK = {
     "usage": codebook.usage,
     "perplexity": codebook.perplexity,
     "normalised_usage": codebook.normalised_usage,
 }
 
+Compute = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Decoder = Callable[[np.ndarray], np.ndarray]
 
 
 @tasks.register(
     "reconstruction",
     needs=(),
-    metrics=("psnr", "ssim", "l1", "fd", "kd", "usage", "perplexity", "normalised_usage", "bits_per_pixel"),
+    metrics=(
+        "psnr",
+        "ssim",
+        "lpips",
+        "l1",
+        "fd",
+        "kd",
+        "fid",
+        "kid",
+        "usage",
+        "perplexity",
+        "normalised_usage",
+        "bits_per_pixel",
+    ),
     blind="mean image",
 )
+@dataclass(frozen=True)
 class Reconstruction:
-    """Decoded test images against the originals, and how the codebook is used."""
+    """Decoded test images against the originals, and how the codebook is used.
+
+    extractors: whose features distances are taken on. lpips: the backbone of LPIPS.
+    """
+
+    extractors: tuple[str, ...] = image_sets.DEFAULT_EXTRACTORS
+    lpips: Backbone = "alex"
 
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method; the extractor is None where its weights are missing."""
-        extractor, _ = _extractor("cpu")
+        """What determines the values besides the method; hashes are None where weights are missing."""
+        network, _ = _lpips(self.lpips, "cpu")
         return {
-            "version": 1,
+            "version": 2,
             **image.PROTOCOL,
-            **distance.PROTOCOL,
+            **LPIPS_PROTOCOL,
+            "lpips weights": network and network.fingerprint(),
+            **image_sets.protocol(self.extractors),
             **codebook.PROTOCOL,
-            "floor": "fd of the even to the odd test images",
-            "extractor": {EXTRACTOR: extractor.fingerprint() if extractor else None},
+            "floor": "distance of the validation images to the test images",
         }
 
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
@@ -70,25 +92,17 @@ class Reconstruction:
         Raises:
             ValueError: a decoded image is not finite.
         """
-        extractor, why = _extractor(str(device))
         mean = _mean_image(dataset["train"].images)
         result = TaskResult(metrics={})
-        if extractor is None:
-            result.warnings.append(f"fd_{EXTRACTOR} and kd_{EXTRACTOR} are left out: {why}")
+        metrics = self._per_image(result, dataset["test"], device)
         for name, split in dataset.items():
-            if not name.startswith("test"):
-                continue
-            decode = _decoder(None if codes is None else codes[name], mean, device)
-            measured = _measure(decode, split.images, extractor if name == "test" else None)
-            suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
-            for metric, values in measured.per_image.items():
-                result.metrics[metric + suffix] = Score(float(values.mean()), len(values))
-                result.per_example[metric + suffix] = values
-            if measured.features:
-                result.metrics |= _distances(*measured.features)
+            if name.startswith("test"):
+                made = _decode(_decoder(None if codes is None else codes[name], mean, device), len(split))
+                suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
+                _score(result, metrics, suffix, made, split.images)
             if name == "test":
-                shown = split.images[:SHOWN]
-                result.samples["reconstructions.png"] = comparison_png(shown, decode(np.arange(len(shown))), 8, scale=3)
+                self._distances(result, made, dataset, device)
+                result.samples["reconstructions.png"] = comparison_png(split.images[:SHOWN], made[:SHOWN], 8, scale=3)
         if codes is None:
             return result
         psnr_of_mean = _psnr_of_mean(mean, dataset["test"].images)
@@ -98,30 +112,46 @@ class Reconstruction:
             result.warnings += alarms.low_usage(result.metrics, int(codes["test"].codebook.shape[-2]))
         return result
 
+    def _per_image(self, result: TaskResult, split: Split, device: torch.device) -> dict[str, Compute]:
+        """The metrics of an image against its original, in the order they are shown in."""
+        name = f"lpips_{self.lpips}"
+        network, why = _lpips(self.lpips, str(device))
+        found: dict[str, Compute] = {"psnr": image.psnr, "ssim": image.ssim, "l1": image.l1}
+        smallest, side = SOURCES[self.lpips].smallest, min(split.images.shape[1:3])
+        if network is None or side < smallest:
+            result.skipped[name] = why or f"it needs images of at least {smallest} px, and these have {side}"
+            return found
+        measure = functools.partial(lpips, network)
+        return {"psnr": image.psnr, "ssim": image.ssim, name: measure, "l1": image.l1}
 
-class Measured(NamedTuple):
-    """Scores of one split: name to float64 [N], and features [N, F] of originals and reconstructions."""
+    def _distances(
+        self, result: TaskResult, made: np.ndarray, dataset: Mapping[str, Split], device: torch.device
+    ) -> None:
+        """Distances to the originals, and of two samples of originals: what chance alone gives."""
+        extractors = FeatureExtractors(self.extractors, str(device))
+        real, others = (extractors.features_of_split(dataset[name]) for name in ("test", "validation"))
+        found = image_sets.distances(real, extractors.features(made), paired=True, floor=(others, real))
+        result.metrics |= found.metrics
+        result.statistics |= found.statistics
+        result.skipped |= extractors.skipped
 
-    per_image: dict[str, np.ndarray]
-    features: tuple[Tensor, Tensor] | None
+
+def _score(
+    result: TaskResult, metrics: Mapping[str, Compute], suffix: str, made: np.ndarray, originals: np.ndarray
+) -> None:
+    """Add metrics of each image, batch by batch, so that memory does not grow with the images."""
+    starts = range(0, len(made), BATCH)
+    for name, compute in metrics.items():
+        parts = [compute(made[start : start + BATCH], originals[start : start + BATCH]) for start in starts]
+        values = np.concatenate(parts)
+        result.metrics[name + suffix] = Score(float(values.mean()), len(values))
+        result.per_example[name + suffix] = values
 
 
-def _measure(decode: Decoder, originals: np.ndarray, extractor: Extractor | None) -> Measured:
-    """Decode and score batch by batch, so that memory does not grow with the images."""
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in PER_IMAGE}
-    features: list[tuple[Tensor, Tensor]] = []
-    for start in range(0, len(originals), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(originals)))
-        truth, made = originals[rows], decode(rows)
-        for name, compute in PER_IMAGE.items():
-            scores[name].append(compute(made, truth))
-        if extractor is not None:
-            features.append((extractor.features(truth), extractor.features(made)))
-    joined = {name: np.concatenate(parts) for name, parts in scores.items()}
-    if not features:
-        return Measured(joined, None)
-    real, made_features = (torch.cat(parts) for parts in zip(*features, strict=True))
-    return Measured(joined, (real, made_features))
+def _decode(decoder: Decoder, images: int) -> np.ndarray:
+    """All reconstructions of a split, uint8 [N, H, W, 3]."""
+    rows = np.arange(images)
+    return np.concatenate([decoder(rows[start : start + BATCH]) for start in range(0, images, BATCH)])
 
 
 def _decoder(codes: Codes | None, mean: np.ndarray, device: torch.device) -> Decoder:
@@ -145,23 +175,12 @@ def _psnr_of_mean(mean: np.ndarray, originals: np.ndarray) -> float:
     return float(np.concatenate([image.psnr(np.broadcast_to(mean, part.shape), part) for part in parts]).mean())
 
 
-def _extractor(device: str) -> tuple[Extractor | None, str]:
-    """The extractor, or None and why."""
+def _lpips(backbone: Backbone, device: str) -> tuple[Lpips | None, str]:
+    """LPIPS, or None and why."""
     try:
-        return load_extractor(EXTRACTOR, device), ""
+        return Lpips(backbone, device), ""
     except DataError as error:
         return None, str(error)
-
-
-def _distances(real: Tensor, made: Tensor) -> dict[str, Score]:
-    """Distribution distances, and the Frechet distance of two halves of the originals: what chance alone gives."""
-    whole = distance.frechet_distance(distance.statistics([real]), distance.statistics([made]))
-    floor = distance.frechet_distance(distance.statistics([real[::2]]), distance.statistics([real[1::2]]))
-    return {
-        f"fd_{EXTRACTOR}": Score(whole, len(real)),
-        f"fd_{EXTRACTOR}@floor": Score(floor, len(real) // 2),
-        f"kd_{EXTRACTOR}": Score(distance.kernel_distance(real, made, paired=True), len(real)),
-    }
 
 
 def _codebook(codes: Codes, split: Split) -> dict[str, Score]:

@@ -128,7 +128,7 @@ def test_the_reconstruction_task_compares_with_its_own_blind_baseline() -> None:
     splits = {name: Split(name, generator.integers(80, 121, (40, 16, 16, 3)).astype(np.uint8))
               for name in ("train", "validation", "test")}  # fmt: skip
     splits["train"].images[:] = 140
-    task, head = Reconstruction(), PRESETS["smoke"].head
+    task, head = Reconstruction(extractors=()), PRESETS["smoke"].head
     blind = task.run(None, splits, head, 0, CPU)
     assert not blind.warnings
     assert not task.run(flat(139, splits), splits, head, 0, CPU).warnings

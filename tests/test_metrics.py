@@ -11,6 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from bench.images import comparison_png, grid_png, to_float, to_uint8
 from bench.metrics import codebook, distance, image
+from bench.metrics import precision_recall as manifold
 from bench.metrics.classification import accuracy, by_kind
 from bench.metrics.extractors import load_extractor
 from bench.registry import metric_facts, metrics
@@ -230,6 +231,97 @@ def test_paired_kernel_distance_does_not_profit_from_the_pairs() -> None:
     assert np.mean(usual) < truth - 0.05
 
 
+def test_fid_is_that_of_torch_fidelity() -> None:
+    make_importable()
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    x, y = features(900, 24, 1).float(), features(800, 24, 2).float() * 1.2 + 0.1
+    theirs = fid_statistics_to_metric(fid_features_to_statistics(x), fid_features_to_statistics(y), verbose=False)
+    assert distance.fid(x, y, False) == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["unbiased", "u-statistic"])
+def test_kid_is_that_of_torch_fidelity_on_one_subset_of_all(estimator: str) -> None:
+    make_importable()
+    from torch_fidelity.metric_kid import kernel_poly, mmd2
+
+    x, y = features(300, 24, 1).numpy(), features(300, 24, 2).numpy() * 1.2 + 0.1
+    options = {"kid_kernel_poly_degree": 3, "kid_kernel_poly_gamma": None, "kid_kernel_poly_coef0": 1}
+    kernels = (kernel_poly(one, other, **options) for one, other in ((x, x), (x, y), (y, y)))
+    found = distance.kid(torch.from_numpy(x), torch.from_numpy(y), paired=estimator == "u-statistic")
+    assert found == pytest.approx(mmd2(*kernels, mmd_est=estimator), rel=1e-9)
+
+
+def test_fid_and_kid_are_those_of_torchmetrics() -> None:
+    """Its KID draws subsets; one subset of all images leaves nothing to draw. It computes in single precision."""
+    make_importable()
+    from torchmetrics.image.fid import _compute_fid
+    from torchmetrics.image.kid import poly_mmd
+
+    x, y = features(300, 24, 1), features(300, 24, 2) * 1.2 + 0.1
+    covariances = (torch.cov(x.T), torch.cov(y.T))
+    expected = _compute_fid(x.mean(0), covariances[0], y.mean(0), covariances[1])
+    assert distance.fid(x, y, False) == pytest.approx(float(expected), rel=1e-6)
+    assert distance.kid(x, y, paired=False) == pytest.approx(float(poly_mmd(x, y)), rel=1e-6)
+
+
+def test_cmmd_is_the_biased_gaussian_discrepancy_of_torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_importable()
+    from torch_fidelity.metric_kid import kernel_rbf, mmd2
+
+    monkeypatch.setattr(distance, "BLOCK", 7)
+    x, y = features(30, 5, 1), features(30, 5, 2) + 1
+    unit = [(part / part.norm(dim=1, keepdim=True)).numpy() for part in (x, y)]
+    kernels = (kernel_rbf(unit[a], unit[b], kid_kernel_rbf_sigma=10.0) for a, b in ((0, 0), (0, 1), (1, 1)))
+    assert distance.cmmd(x, y, False) == pytest.approx(1000 * mmd2(*kernels, mmd_est="biased"), rel=1e-6)
+    assert distance.cmmd(x, x * 3, False) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="cannot compare 0 and 30 images"):
+        distance.cmmd(x[:0], y, False)
+
+
+def test_statistics_survive_packing() -> None:
+    found = distance.statistics([features(50, 7, 1) * 3 + 100])
+    packed = distance.pack_statistics(found)
+    assert packed.shape == (1 + 7 + 28,)
+    again = distance.unpack_statistics(packed)
+    assert again.n == 50
+    assert torch.equal(again.mean, found.mean)
+    assert torch.allclose(again.scatter, found.scatter, rtol=1e-12)
+    other = distance.statistics([features(60, 7, 2)])
+    rounded = distance.unpack_statistics(packed.astype(np.float32))
+    assert distance.frechet_distance(rounded, other) == pytest.approx(distance.frechet_distance(found, other), rel=1e-5)
+    for wrong in (packed[:-1], packed[:1], packed[:0]):
+        with pytest.raises(ValueError, match="not the statistics"):
+            distance.unpack_statistics(wrong)
+
+
+def test_precision_and_recall_are_those_of_torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_importable()
+    from torch_fidelity.metric_prc import calculate_precision_recall_part
+
+    monkeypatch.setattr(manifold, "BLOCK", 37)
+    real, made = features(200, 4, 1), features(150, 4, 2) * 0.6 + 0.4
+    expected = calculate_precision_recall_part(made, real)
+    found = manifold.precision(real, made), manifold.recall(real, made)
+    assert [len(values) for values in found] == [150, 200]
+    assert [float(values.mean()) for values in found] == pytest.approx(expected, abs=1e-6)
+    assert found[0].mean() > found[1].mean() > 0
+
+
+def test_precision_and_recall_of_known_sets() -> None:
+    real = features(40, 3, 1)
+    for made, expected in ((real, 1), (real + 1000, 0)):
+        assert set(manifold.precision(real, made)) == {expected}
+        assert set(manifold.recall(real, made)) == {expected}
+    one_mode = real[:1] + features(40, 3, 2) * 1e-6
+    assert manifold.precision(real, one_mode).mean() == 1
+    assert manifold.recall(real, one_mode).mean() < 0.05
+    line = torch.arange(4.0)[:, None]
+    assert manifold.precision(line, torch.tensor([[-3.0], [-3.1], [5.0], [1.5]])).tolist() == [1, 0, 1, 1]
+    with pytest.raises(ValueError, match="3 images do not have 3 neighbours"):
+        manifold.precision(real[:3], real)
+
+
 # features
 
 
@@ -314,4 +406,3 @@ def test_variants_have_the_direction_of_their_metric() -> None:
     assert metric_facts("fd_tinyclip@novel-pairs") == {"higher_is_better": False, "unit": ""}
     assert metric_facts("psnr@novel-pairs") == {"higher_is_better": True, "unit": "dB"}
     assert metric_facts("usage/level-1")["higher_is_better"] is None
-    assert not [name for name in metrics.names() if "fid" in name or "kid" in name]

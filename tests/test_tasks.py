@@ -13,7 +13,9 @@ from torch import Tensor
 from bench.codes import Codes
 from bench.contracts import Question, Split, TaskResult
 from bench.images import to_float
-from bench.metrics import wups
+from bench.metrics import distance, wups
+from bench.metrics.extractors import load_extractor
+from bench.metrics.lpips import Backbone
 from bench.nn.head import CodeReader
 from bench.presets import HeadBudget
 from bench.questions import OUTSIDE, Asked
@@ -243,8 +245,12 @@ def damaged(codes: dict[str, Codes], share: float) -> dict[str, Codes]:
     return found
 
 
-def reconstruct(codes: dict[str, Codes] | None) -> TaskResult:
-    return Reconstruction().run(codes, world()[1], BUDGET, 0, CPU)
+def reconstruct(
+    codes: dict[str, Codes] | None, dataset: dict[str, Split] | None = None, task: Reconstruction | None = None
+) -> TaskResult:
+    """With one fast extractor and images too small for LPIPS, unless others are given."""
+    task = task or Reconstruction(extractors=("tinyclip",))
+    return task.run(codes, dataset or world()[1], BUDGET, 0, CPU)
 
 
 def test_perfect_codes_give_the_best_values_and_damage_shows_in_all() -> None:
@@ -301,24 +307,65 @@ def test_the_mean_image_is_the_baseline() -> None:
 
 
 def test_missing_weights_leave_the_distances_out_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = Reconstruction().protocol()
+    task = Reconstruction(extractors=("tinyclip", "inception"))
+    before = task.protocol()
     monkeypatch.setattr(tiny_clip, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     load_text_encoder.cache_clear()
     try:
-        result = reconstruct(world()[0])
-        assert Reconstruction().protocol() != before
+        result = reconstruct(world()[0], task=task)
+        after = task.protocol()
     finally:
         load_text_encoder.cache_clear()
-    assert not [name for name in result.metrics if name.startswith(("fd", "kd"))]
+    assert after["extractors"] == {"tinyclip": None, "inception": None} != before["extractors"]
+    assert not [name for name in result.metrics if name.startswith(("fd", "kd", "fid", "kid"))]
+    assert not result.statistics
     assert result.metrics["psnr"].value == 100
-    (warning,) = result.warnings
-    assert "train_tiny_clip" in warning
+    assert set(result.skipped) == {"fd_tinyclip", "kd_tinyclip", "fid", "kid", "lpips_alex"}
+    assert "train_tiny_clip" in result.skipped["kd_tinyclip"]
+    assert "curl" in result.skipped["fid"]
+    assert result.skipped["lpips_alex"] == "it needs images of at least 31 px, and these have 16"
+
+
+def larger(dataset: dict[str, Split]) -> dict[str, Split]:
+    return {name: replace(split, images=split.images.repeat(2, 1).repeat(2, 2)) for name, split in dataset.items()}
+
+
+def larger_codes(codes: dict[str, Codes]) -> dict[str, Codes]:
+    decode = lambda part: lambda found: part.decode(found).repeat_interleave(2, 2).repeat_interleave(2, 3)  # noqa: E731
+    return {name: replace(part, decode=decode(part)) for name, part in codes.items()}
+
+
+@pytest.mark.parametrize("backbone", ["alex", "vgg"])
+def test_lpips_is_measured_per_image_on_every_test_split(backbone: Backbone) -> None:
+    task = Reconstruction(extractors=(), lpips=backbone)
+    if task.protocol()["lpips weights"] is None:
+        pytest.skip("the weights of LPIPS are missing")
+    codes, dataset = world()
+    name = f"lpips_{backbone}"
+    perfect, some = (reconstruct(larger_codes(found), larger(dataset), task) for found in (codes, damaged(codes, 0.3)))
+    assert perfect.metrics[name] == (0, SPLITS["test"])
+    assert 0.01 < some.metrics[name].value == pytest.approx(some.per_example[name].mean())
+    assert some.metrics[f"{name}@novel-pairs"].n == SPLITS["test-novel-pairs"]
+    assert list(some.metrics)[:4] == ["psnr", "ssim", name, "l1"]
+    assert not some.skipped
+
+
+def test_distances_can_be_computed_again_from_what_is_stored() -> None:
+    codes, dataset = world()
+    result = reconstruct(damaged(codes, 0.5))
+    assert list(result.statistics) == ["statistics/fd_tinyclip"]
+    stored = distance.unpack_statistics(result.statistics["statistics/fd_tinyclip"].astype(np.float32))
+    real = load_extractor("tinyclip").features(dataset["test"].images)
+    again = distance.frechet_distance(distance.statistics([real]), stored)
+    assert again == pytest.approx(result.metrics["fd_tinyclip"].value, rel=1e-4)
+    assert result.metrics["fd_tinyclip@floor"].n == SPLITS["validation"]
 
 
 def test_declared_metrics_are_those_returned() -> None:
     codes, dataset = world()
     budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
     asked = VisualQuestionAnswering().run(codes, with_annotators(dataset, ["mauve"]), budget, 0, CPU)
-    for name, result in (("vqa", asked), ("reconstruction", reconstruct(codes))):
+    for name, result in (("vqa", asked), ("reconstruction", reconstruct(codes, task=Reconstruction()))):
         families = {metric_family(metric) for metric in (*result.metrics, *result.skipped)}
         assert families == set(tasks.get(name).facts["metrics"])

@@ -1,24 +1,30 @@
 """Distances between two sets of images, from features [N, F] of any extractor.
 
 A value belongs to its extractor and to N, so it is named after the extractor ("fd_tinyclip"). "FID" and "KID" are the
-same quantities on the features of one particular Inception network, which is not what is computed here.
+same quantities on the features of one particular Inception network, "CMMD" is another kernel on those of a CLIP.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bench.registry import metrics
 
 BLOCK = 1024
+CMMD_SIGMA = 10.0
+CMMD_SCALE = 1000.0
 
 PROTOCOL = {
-    "fd": "float64, covariance over n - 1, symmetric eigenvalues",
+    "fd": "float64, covariance over n - 1, symmetric eigenvalues; its bias depends on the number of images",
     "kd": "kernel (x.y / F + 1)^3, unbiased, full set; paired: u-statistic (own pairs left out of the cross term)",
+    "cmmd": f"{CMMD_SCALE:g} x biased squared MMD, Gaussian kernel of sigma {CMMD_SIGMA:g}, embeddings of length 1",
 }
 
 
@@ -50,7 +56,6 @@ def statistics(batches: Iterable[Tensor]) -> Statistics:
     return total
 
 
-@metrics.register("fd", higher_is_better=False, unit="")
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """Frechet distance of two Gaussians with these statistics: |m - n|^2 + tr(S + T - 2 (S T)^1/2).
 
@@ -68,6 +73,12 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     inner = torch.linalg.eigvalsh(root @ second @ root)
     distance = (a.mean - b.mean).square().sum() + first.trace() + second.trace() - 2 * inner.clamp(min=0).sqrt().sum()
     return max(0.0, float(distance))
+
+
+@metrics.register("fd", higher_is_better=False, unit="")
+def frechet_distance_of(a: Tensor, b: Tensor, paired: bool) -> float:  # noqa: ARG001 - pairs do not matter to it
+    """Frechet distance of features [N, F] and [M, F]; see `frechet_distance`."""
+    return frechet_distance(statistics([a]), statistics([b]))
 
 
 @metrics.register("kd", higher_is_better=False, unit="")
@@ -89,6 +100,58 @@ def kernel_distance(a: Tensor, b: Tensor, paired: bool) -> float:
     return within - 2 * _kernel_sum(a, b) / (len(a) * len(b))
 
 
+@metrics.register("fid", higher_is_better=False, unit="")
+def fid(a: Tensor, b: Tensor, paired: bool) -> float:
+    """Frechet Inception distance (Heusel et al. 2017): the Frechet distance of features of the FID Inception."""
+    return frechet_distance_of(a, b, paired)
+
+
+@metrics.register("kid", higher_is_better=False, unit="")
+def kid(a: Tensor, b: Tensor, paired: bool) -> float:
+    """Kernel Inception distance (Binkowski et al. 2018): `kernel_distance` of features of the FID Inception."""
+    return kernel_distance(a, b, paired)
+
+
+@metrics.register("cmmd", higher_is_better=False, unit="")
+def cmmd(a: Tensor, b: Tensor, paired: bool) -> float:  # noqa: ARG001 - the estimator is as published, pairs or not
+    """CMMD (Jayasumana et al. 2024, arXiv 2401.09603) of CLIP embeddings [N, F] and [M, F], which are normalised here.
+
+    1000 times the biased estimate of the squared maximum mean discrepancy, kernel exp(-|x - y|^2 / (2 sigma^2)).
+
+    Raises:
+        ValueError: a set is empty.
+    """
+    if not len(a) or not len(b):
+        raise ValueError(f"cannot compare {len(a)} and {len(b)} images")
+    a, b = (F.normalize(part.double(), dim=1) for part in (a, b))
+    return CMMD_SCALE * (_gaussian_mean(a, a) + _gaussian_mean(b, b) - 2 * _gaussian_mean(a, b))
+
+
+def pack_statistics(found: Statistics) -> np.ndarray:
+    """Statistics as one vector float64 [1 + F + F (F + 1) / 2]: n, the mean, the scatter's upper triangle by rows."""
+    rows, columns = torch.triu_indices(len(found.mean), len(found.mean))
+    packed: np.ndarray = torch.cat(
+        [torch.tensor([float(found.n)], dtype=torch.float64), found.mean, found.scatter[rows, columns]]
+    ).numpy()
+    return packed
+
+
+def unpack_statistics(packed: np.ndarray) -> Statistics:
+    """The statistics of `pack_statistics`, also where the vector has been rounded to float32.
+
+    Raises:
+        ValueError: the vector has a length that none has.
+    """
+    values = torch.from_numpy(np.asarray(packed, np.float64))
+    width = math.isqrt(2 * len(values)) - 1
+    if width < 1 or len(values) != 1 + width + width * (width + 1) // 2:
+        raise ValueError(f"{len(values)} numbers are not the statistics of features")
+    rows, columns = torch.triu_indices(width, width)
+    scatter = torch.zeros(width, width, dtype=torch.float64)
+    scatter[rows, columns] = scatter[columns, rows] = values[1 + width :]
+    return Statistics(int(values[0]), values[1 : 1 + width], scatter)
+
+
 def _merge(a: Statistics, b: Statistics) -> Statistics:
     n = a.n + b.n
     shift = b.mean - a.mean
@@ -100,6 +163,12 @@ def _kernel_sum(a: Tensor, b: Tensor) -> float:
     """Sum of the kernel over all pairs, in blocks of rows so that memory stays linear in N."""
     blocks = [_kernel(rows @ b.T, a.shape[1]).sum() for rows in a.split(BLOCK)]
     return float(torch.stack(blocks).sum())
+
+
+def _gaussian_mean(a: Tensor, b: Tensor) -> float:
+    """Mean of the Gaussian kernel over all pairs of unit vectors, whose squared distance is 2 - 2 x.y."""
+    blocks = [torch.exp((rows @ b.T - 1) / CMMD_SIGMA**2).sum() for rows in a.split(BLOCK)]
+    return float(torch.stack(blocks).sum()) / (len(a) * len(b))
 
 
 def _own(a: Tensor, b: Tensor) -> float:

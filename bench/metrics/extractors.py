@@ -1,7 +1,8 @@
-"""Feature extractors: networks that say where an image lies, as plug-ins by name.
+"""Feature extractors: networks that say where an image lies, as plug-ins by name, one a file of this folder.
 
 A distance is named after its extractor, and the extractor's fingerprint is part of the protocol, so numbers from
-different networks are never compared.
+different networks are never compared. One whose distances have names of their own in the literature registers them as
+the fact `distances`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from bench.text import load_text_encoder, tiny_clip
 
 
 class Extractor(Protocol):
-    """A frozen network, made with the name of its device."""
+    """A frozen network, made with the name of its device; what costs time waits for the first image."""
 
     name: str
 
     def fingerprint(self) -> str:
-        """Hash of the weights."""
+        """Hash of the weights and of what is done to the pixels before they are used."""
 
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, F]; an image's features do not depend on its batch."""
@@ -53,6 +54,12 @@ class TinyClipImages:
         return scaled
 
 
+def resized(images: np.ndarray, side: int, device: torch.device) -> Tensor:
+    """Images uint8 [B, H, W, 3] to float [B, 3, side, side] from 0 to 255: bicubic with antialiasing, then clamped."""
+    pixels = torch.tensor(images).to(device).permute(0, 3, 1, 2).float()
+    return F.interpolate(pixels, (side, side), mode="bicubic", antialias=True).clamp(0, 255)
+
+
 def load_extractor(name: str, device: str = "cpu") -> Extractor:
     """The extractor of this name.
 
@@ -62,3 +69,13 @@ def load_extractor(name: str, device: str = "cpu") -> Extractor:
     """
     extractor: Extractor = extractors.get(name).load()(device)
     return extractor
+
+
+def distance_names(name: str) -> tuple[str, ...]:
+    """The metrics that an extractor's features give, by the names of their values.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    own: tuple[str, ...] | None = extractors.get(name).facts.get("distances")
+    return own or (f"fd_{name}", f"kd_{name}")

@@ -1,0 +1,140 @@
+"""Distances between sets of images by several feature extractors: what every task that makes images measures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Score, Split
+from bench.errors import DataError
+from bench.files import write_atomic
+from bench.metrics import distance
+from bench.metrics.extractors import Extractor, distance_names, load_extractor
+from bench.registry import metric_family
+
+DEFAULT_EXTRACTORS = ("efficientnet-lite0", "tinyclip", "inception")
+BATCH = 32
+"""Small, since most extractors see each image at 224 px or more."""
+
+Features = dict[str, Tensor]
+"""Extractor's name to the features [N, F] of a set of images."""
+
+MEASURES: Mapping[str, Callable[[Tensor, Tensor, bool], float]] = {
+    "fd": distance.frechet_distance_of,
+    "kd": distance.kernel_distance,
+    "fid": distance.fid,
+    "kid": distance.kid,
+    "cmmd": distance.cmmd,
+}
+
+
+class FeatureExtractors:
+    """Those of the named extractors whose weights are on this machine.
+
+    skipped: name of a distance that the others would have given, to why they do not.
+
+    Raises:
+        UsageError: an extractor is not known.
+    """
+
+    def __init__(self, names: Sequence[str], device: str) -> None:
+        self.skipped: dict[str, str] = {}
+        self._extractors: dict[str, Extractor] = {}
+        for name in names:
+            try:
+                self._extractors[name] = load_extractor(name, device)
+            except DataError as error:
+                self.skipped |= dict.fromkeys(distance_names(name), str(error))
+
+    def features(self, images: np.ndarray) -> Features:
+        """Features of images uint8 [N, H, W, 3], batch by batch, on the processor."""
+        return {name: _features(extractor, images) for name, extractor in self._extractors.items()}
+
+    def features_of_split(self, split: Split) -> Features:
+        """Features of a split's images, computed once where the split has a folder to keep them in.
+
+        Raises:
+            DataError: a kept file is damaged.
+        """
+        return {name: _kept(extractor, split) for name, extractor in self._extractors.items()}
+
+
+class Distances(NamedTuple):
+    """Metrics by name, and what a Frechet distance to the made images can be computed from again, by name."""
+
+    metrics: dict[str, Score]
+    statistics: dict[str, np.ndarray]
+
+
+def distances(
+    real: Features, made: Features, paired: bool, floor: tuple[Features, Features] | None = None
+) -> Distances:
+    """Distances of made images to real ones by every extractor, and of two samples of real ones: what chance gives.
+
+    Args:
+        paired: whether image i was made from real image i, as in a reconstruction.
+        floor: two independent samples of real images.
+    """
+    metrics = _measured(real, made, paired, "")
+    if floor is not None:
+        metrics |= _measured(*floor, paired=False, suffix="@floor")
+    packed = {
+        f"statistics/{distance_names(name)[0]}": distance.pack_statistics(distance.statistics([features]))
+        for name, features in made.items()
+    }
+    return Distances(metrics, packed)
+
+
+def protocol(names: Sequence[str]) -> dict[str, object]:
+    """What determines the values; an extractor's fingerprint is None where its weights are missing."""
+    return {**distance.PROTOCOL, "extractors": {name: _fingerprint(name) for name in names}}
+
+
+def _measured(real: Features, made: Features, paired: bool, suffix: str) -> dict[str, Score]:
+    """n is the number of images in the smaller set."""
+    found = {}
+    for name, features in made.items():
+        n = min(len(real[name]), len(features))
+        for metric in distance_names(name):
+            value = MEASURES[metric_family(metric)](real[name], features, paired)
+            found[metric + suffix] = Score(value, n)
+    return found
+
+
+def _features(extractor: Extractor, images: np.ndarray) -> Tensor:
+    parts = [extractor.features(images[start : start + BATCH]).cpu() for start in range(0, len(images), BATCH)]
+    return torch.cat(parts)
+
+
+def _kept(extractor: Extractor, split: Split) -> Tensor:
+    if split.cache is None:
+        return _features(extractor, split.images)
+    path = split.cache / f"features-{extractor.name}-{extractor.fingerprint()[:12]}.npy"
+    if not path.exists():
+        packed = io.BytesIO()
+        np.save(packed, _features(extractor, split.images).numpy(), allow_pickle=False)
+        write_atomic(path, packed.getvalue())
+    return _read(path, len(split))
+
+
+def _read(path: Path, images: int) -> Tensor:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it") from error
+    if found.ndim != 2 or len(found) != images or found.dtype != np.float32:
+        raise DataError(f"{path} holds {found.dtype} {found.shape}, not features of {images} images; delete it")
+    return torch.from_numpy(found)
+
+
+def _fingerprint(name: str) -> str | None:
+    try:
+        return load_extractor(name).fingerprint()
+    except DataError:
+        return None

