@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 
 from bench.codes import Codes
 from bench.contracts import DataSet, Method, Split, TaskResult
 from bench.images import comparison_png
 from bench.metrics import generated
+from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.nn import sample_images
 from bench.nn.code_generator import Autoregressive, NoCondition, no_indices
 from bench.nn.fit_generator import fitted

@@ -8,8 +8,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.nn.discrete_diffusion import DiscreteDiffusion
 
 from bench.captions import check_captions, one_each
 from bench.codes import Codes
@@ -17,8 +15,10 @@ from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics import clip_score, generated
+from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.nn import sample_images
 from bench.nn.code_generator import Autoregressive, CodeModel, no_indices
+from bench.nn.discrete_diffusion import DiscreteDiffusion
 from bench.nn.fit_generator import fitted
 from bench.nn.gpt import Sampling
 from bench.nn.sample_images import make_images
