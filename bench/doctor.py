@@ -12,7 +12,10 @@ import torch
 
 from bench.environment import cpu_count, installed_versions
 from bench.errors import BenchError
-from bench.registry import REGISTRIES, text_encoders
+from bench.metrics import lpips
+from bench.metrics.extractors import load_extractor
+from bench.metrics.wups import find_wordnet
+from bench.registry import REGISTRIES, extractors, text_encoders
 from bench.torchvision_ops import make_importable
 
 
@@ -38,13 +41,16 @@ def findings() -> list[Finding]:
         _package("ray", "several cells at once", "ray[tune]"),
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
         _java(),
+        _wordnet(),
         *[_text_encoder(entry.name) for entry in text_encoders.entries()],
+        *[_extractor(entry.name) for entry in extractors.entries()],
+        *[_lpips(backbone) for backbone in lpips.SOURCES],
     ]
 
 
 def as_text() -> str:
     """One line a finding."""
-    return "\n".join(f"{finding.state:8}{finding.name:24}{finding.text}" for finding in findings())
+    return "\n".join(f"{finding.state:8}{finding.name:30}{finding.text}" for finding in findings())
 
 
 def as_json() -> str:
@@ -95,3 +101,25 @@ def _text_encoder(name: str) -> Finding:
     except BenchError as error:
         return Finding(f"text encoder {name}", "missing", str(error))
     return Finding(f"text encoder {name}", "ok", f"width {encoder.width}, {encoder.vocabulary} tokens")
+
+
+def _extractor(name: str) -> Finding:
+    try:
+        return Finding(f"extractor {name}", "ok", f"weights {load_extractor(name).fingerprint()[:12]}")
+    except BenchError as error:
+        return Finding(f"extractor {name}", "missing", str(error))
+
+
+def _lpips(backbone: lpips.Backbone) -> Finding:
+    try:
+        lpips.load_backbone(backbone)
+    except BenchError as error:
+        return Finding(f"lpips_{backbone}", "missing", str(error))
+    return Finding(f"lpips_{backbone}", "ok", "weights found")
+
+
+def _wordnet() -> Finding:
+    try:
+        return Finding("wordnet", "ok", f"{find_wordnet()} (WUPS)")
+    except BenchError as error:
+        return Finding("wordnet", "missing", str(error))

@@ -21,10 +21,12 @@ PACKAGES = (
     "open_clip_torch",
     "timm",
     "torchmetrics",
+    "torch-fidelity",
     "numpy",
     "pandas",
     "ray",
     "pycocoevalcap",
+    "nltk",
     "vector-quantize-pytorch",
 )
 
