@@ -28,7 +28,7 @@ from bench.registry import tasks
 from bench.text import load_text_encoder
 
 GENERATORS: dict[str, type[CodeModel]] = {"gpt": Autoregressive, "diffusion": DiscreteDiffusion}
-SAMPLING = Sampling(top_p=0.9, guidance=2.0)
+SAMPLING = Sampling(top_p=0.95, guidance=3.0)
 """The same for every method; docs/choices.md says how it was chosen on validation images."""
 SHOWN = 24
 

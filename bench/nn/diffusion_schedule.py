@@ -42,32 +42,38 @@ def corrupt(ids: Tensor, now: Tensor, schedule: Schedule, codes: int, generator:
     return torch.where(chance < kept, ids, torch.where(chance < kept + masked, codes, anew))
 
 
+def likelihood(noisy: Tensor, kept: Tensor, masked: Tensor, codes: int) -> Tensor:
+    """Probability of x_t for every code that it may come from, float32 [B, L, K].
+
+    Args:
+        noisy: x_t, int64 [B, L]. kept, masked: probabilities of the steps in between, [B]. codes: K.
+    """
+    kept, masked = kept[:, None, None], masked[:, None, None]
+    anew = ((1 - kept - masked) / codes).float()
+    same = noisy[..., None] == torch.arange(codes, device=noisy.device)
+    return torch.where(noisy[..., None] == codes, masked.float(), torch.where(same, kept.float() + anew, anew))
+
+
 def posterior(start: Tensor, noisy: Tensor, now: Tensor, before: Tensor, schedule: Schedule) -> Tensor:
     """The sum over x_0 of q(x_s | x_t, x_0) p(x_0), float32 [B, L, K + 1]; s < t need not be neighbours.
 
-    By Bayes' rule it is q(x_t | x_s) times the sum over x_0 of q(x_s | x_0) p(x_0) / q(x_t | x_0) (the paper's
-    equations 5 and 11). Every q is one value for x_0 itself, one for the other codes and one for [MASK], so it costs
-    O(K). The smallest divisor is of the order 1e-6 / K, far from the limits of float32.
+    By Bayes' rule it is q(x_t | x_s) times the sum over x_0 of q(x_s | x_0) p(x_0) / q(x_t | x_0). Every q is one value
+    for x_0 itself, one for the other codes and one for [MASK], so it costs O(K). The smallest divisor is of the order
+    1e-6 / K, far from the limits of float32.
 
     Args:
         start: p(x_0), float32 [B, L, K]; one-hot for q(x_s | x_t, x_0) itself. noisy: x_t, int64 [B, L].
         now, before: t and s, int64 [B].
     """
     codes = start.shape[-1]
-    kept, masked = (part[now, None, None] for part in schedule)
-    kept_before, masked_before = (part[before, None, None] for part in schedule)
-    step_kept, step_open = kept / kept_before, (1 - masked) / (1 - masked_before)
-    same = noisy[..., None] == torch.arange(codes, device=noisy.device)
-    hidden = noisy[..., None] == codes
-
-    def likelihood(kept: Tensor, masked: Tensor) -> Tensor:
-        """Of x_t, for each code that came before, after steps with these probabilities."""
-        anew = ((1 - kept - masked) / codes).float()
-        return torch.where(hidden, masked.float(), torch.where(same, kept.float() + anew, anew))
-
-    weighted = start / likelihood(kept, masked)
+    kept, masked = (part[now] for part in schedule)
+    kept_before, masked_before = (part[before] for part in schedule)
+    step = likelihood(noisy, kept / kept_before, 1 - (1 - masked) / (1 - masked_before), codes)
+    weighted = start / likelihood(noisy, kept, masked, codes)
     total = weighted.sum(-1, keepdim=True)
-    anew_before = ((1 - kept_before - masked_before) / codes).float()
-    earlier = kept_before.float() * weighted + anew_before * total
-    still = torch.where(hidden, masked_before.float() * total, 0.0)
-    return torch.cat([likelihood(step_kept, 1 - step_open) * earlier, still], -1)
+    anew_before = (1 - kept_before - masked_before) / codes
+    kept_before, masked_before, anew_before = (
+        value.float()[:, None, None] for value in (kept_before, masked_before, anew_before)
+    )
+    still = torch.where(noisy[..., None] == codes, masked_before * total, 0.0)
+    return torch.cat([step * (kept_before * weighted + anew_before * total), still], -1)

@@ -1,0 +1,130 @@
+"""Caption metrics, computed by pycocoevalcap. Values are fractions, where papers print them times 100."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.errors import DataError
+from bench.metrics.caption_words import java_version
+from bench.registry import metrics
+
+References = Mapping[int, list[str]]
+Captions = Mapping[int, list[str]]
+"""Image number to tokenised texts: all references, or a list of the one caption."""
+
+CORENLP = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
+NEWEST_FOR_SPICE = 15
+
+
+class Scored(NamedTuple):
+    """A value for all captions and one for each, float64 [N], in the order of the images.
+
+    Where the value is not the mean of the others (BLEU, METEOR) its counts are added up over all captions first.
+    """
+
+    value: float
+    per_image: np.ndarray
+
+
+@metrics.register("bleu", higher_is_better=True, unit="")
+def bleu(references: References, captions: Captions) -> list[Scored]:
+    """BLEU-1 to BLEU-4 (Papineni et al. 2002): closest reference length, no smoothing."""
+    from pycocoevalcap.bleu.bleu import Bleu
+
+    values, per_image = Bleu().compute_score(references, captions, verbose=0)
+    return [Scored(value, np.array(scores)) for value, scores in zip(values, per_image, strict=True)]
+
+
+@metrics.register("rouge_l", higher_is_better=True, unit="")
+def rouge_l(references: References, captions: Captions) -> Scored:
+    """ROUGE-L (Lin 2004), beta 1.2, with the best precision and the best recall over references."""
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    return Scored(*Rouge().compute_score(references, captions))
+
+
+@metrics.register("cider_d", higher_is_better=True, unit="")
+def cider_d(references: References, captions: Captions) -> Scored:
+    """CIDEr-D (Vedantam et al. 2015), from 0 to 10: document frequencies are those of these references.
+
+    So it depends on which images are scored together; of a single one it is 0.
+    """
+    from pycocoevalcap.cider.cider import Cider
+
+    return Scored(*Cider().compute_score(references, captions))
+
+
+@metrics.register("meteor", higher_is_better=True, unit="")
+def meteor(references: References, captions: Captions) -> Scored:
+    """METEOR 1.5 (Denkowski and Lavie 2014) for English.
+
+    Raises:
+        DataError: Java is missing, or fails.
+    """
+    java_version()
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    scorer = Meteor()
+    try:
+        with scorer.meteor_p:  # its end closes the pipes and waits for Java
+            value, scores = scorer.compute_score(references, captions)
+    except (OSError, ValueError) as error:
+        raise DataError(f"METEOR's Java program failed: {error}") from error
+    finally:
+        if scorer.lock.locked():  # it was left while scoring, and would wait for this for ever when it is deleted
+            scorer.lock.release()
+    return Scored(value, np.array(scores))
+
+
+@metrics.register("spice", higher_is_better=True, unit="")
+def spice(references: References, captions: Captions) -> Scored:
+    """SPICE (Anderson et al. 2016): F1 over objects, attributes and relations.
+
+    Raises:
+        DataError: it fails, or cannot run here; the text says what is missing. Nothing is downloaded.
+    """
+    from pycocoevalcap.spice import spice as package
+
+    version = java_version()
+    missing = [name for name in CORENLP if not (Path(package.__file__).parent / "lib" / name).exists()]
+    wrong = []
+    if missing:
+        wrong.append("CoreNLP 3.6.0 is missing; python -m pycocoevalcap.spice.get_stanford_models")
+    if version > NEWEST_FOR_SPICE:
+        wrong.append(f"it fails on Java {version}; put a Java 8 to {NEWEST_FOR_SPICE} first in PATH")
+    if wrong:
+        raise DataError("; and ".join(wrong))
+    try:
+        value, scores = package.Spice().compute_score(references, captions)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise DataError(f"SPICE's Java program failed: {error}") from error
+    return Scored(value, np.array([score["All"]["f"] for score in scores]))
+
+
+@metrics.register("caption_length", higher_is_better=None, unit="words")
+def caption_length(captions: Captions) -> Scored:
+    """Words of each caption, punctuation not counted."""
+    return _mean([len(words.split()) for (words,) in captions.values()])
+
+
+@metrics.register("novelty", higher_is_better=None, unit="")
+def novelty(captions: Sequence[str], training: Collection[str]) -> Scored:
+    """Share of captions that are no training caption; all texts must be written alike (capitals, commas)."""
+    return _mean([caption not in training for caption in captions])
+
+
+@metrics.register("distinct_captions", higher_is_better=None, unit="")
+def distinct_captions(captions: Sequence[str]) -> Scored:
+    """Number of different captions over the number of captions; each has 1 / (how often it stands there)."""
+    times = Counter(captions)
+    return _mean([1 / times[caption] for caption in captions])
+
+
+def _mean(values: Sequence[float]) -> Scored:
+    return Scored(float(np.mean(values)), np.array(values, np.float64))
