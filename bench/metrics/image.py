@@ -78,4 +78,4 @@ def _difference(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 
 def _planes(pixels: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
+    return torch.tensor(pixels).permute(0, 3, 1, 2).float()
