@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +28,9 @@ from bench.vocabulary import PADDING, Vocabulary
 
 WORDS = 20
 PER_IMAGE = 16
+LONGER = 3
+"""Times the steps of the preset's head: with less, even uncompressed codes teach it where objects are but not which is
+meant. On validation, `identity` rises from 0.444 to 0.856."""
 SCORING_BATCH = 250
 SHOWN = 16
 SHOWN_SIDE = 128
@@ -49,6 +53,7 @@ class Grounding:
             "score": "over expressions; right where the IoU is at least 0.5, predictions cut to the image",
             "words": f"plain vocabulary of the training expressions, cut to {WORDS - 1} words",
             "loss": "L1, summed over centre, width and height, plus generalised IoU loss",
+            "steps": f"{LONGER} times those of the preset's head",
             "expressions": f"all of an image, at most {PER_IMAGE} drawn in a training step",
             "mean box": "mean centre, width and height of the training boxes, for every expression",
             **IMAGE_CONTROLS,
@@ -85,6 +90,7 @@ class Grounding:
             torch.manual_seed(seed)
             model = Grounder(len(vocabulary), budget, codes["train"]).to(device)
         draw = np.random.default_rng([seed, 0])
+        budget = replace(budget, steps=LONGER * budget.steps)
         _fit(model, _asked(training, vocabulary), _true_boxes(training), codes["train"], budget, draw, device)
         for name, split in scored.items():
             sources: dict[str, Vectors] = {"": partial(codes[name].vectors, device=device)}

@@ -16,23 +16,26 @@ from bench.presets import HeadBudget
 from bench.registry import metric_facts, tasks
 from tasks.grounding import GREEN, RED, Grounder, Grounding
 
-BUDGET = HeadBudget(steps=300, batch_size=64, learning_rate=3e-3, width=32, layers=1)
+BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
 SHORT = replace(BUDGET, steps=10)
 SIZES = {"train": 512, "validation": 40, "test": 80, "test-novel-pairs": 30}
-COLORS = ("red", "green", "blue", "white")
+COLORS = ("red", "green", "blue")
+WHITE = 3
 
 
 def made_world() -> tuple[dict[str, Codes], dict[str, Split]]:
-    """Images of four squares, each colour once; an expression names a colour, and the box is its quarter."""
+    """One coloured square, sometimes two, in the quarters of a white image; an expression names a colour."""
     table = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     codes, dataset = {}, {}
     for number, (name, count) in enumerate(SIZES.items()):
         draw = np.random.default_rng(number)
-        array = np.stack([draw.permutation(4) for _ in range(count)]).reshape(count, 2, 2).astype(np.int32)
+        array = np.full((count, 2, 2), WHITE, np.int32)
         boxes = []
-        for image in draw.permutation(count).tolist():
-            for color in draw.permutation(4)[: draw.integers(0, 4)].tolist():
-                row, column = np.argwhere(array[image] == color)[0].tolist()
+        for image in draw.permutation(count)[5:].tolist():
+            shown = int(draw.integers(1, 3))
+            for color, place in zip(draw.permutation(WHITE)[:shown], draw.permutation(4)[:shown], strict=True):
+                array[image].flat[place] = color
+                row, column = divmod(int(place), 2)
                 boxes.append(Box(image, f"the {COLORS[color]}", (0.25 + column / 2, 0.25 + row / 2, 0.5, 0.5)))
         codes[name] = Codes(array, table, True, decode)
         dataset[name] = Split(name, PIXELS[array].repeat(8, axis=1).repeat(8, axis=2), boxes=boxes)
@@ -45,15 +48,16 @@ def grounded() -> TaskResult:
     return Grounding().run(codes, dataset, BUDGET, 0, CPU)
 
 
-def test_the_head_learns_where_things_are(grounded: TaskResult) -> None:
+def test_the_head_learns_where_which_thing_is(grounded: TaskResult) -> None:
+    """Who knows where something is, but not what, is right at every single square and at half of the others: 2 in 3."""
     for suffix in ("", "@novel-pairs", "@validation"):
-        assert grounded.metrics[f"box_accuracy{suffix}"].value > 0.9
+        assert grounded.metrics[f"box_accuracy{suffix}"].value > 0.75
         assert grounded.metrics[f"box_iou{suffix}"].value > 0.7
 
 
 def test_without_the_image_or_with_another_one_it_does_not_know(grounded: TaskResult) -> None:
     for suffix in ("@no-image", "@shuffled-image"):
-        assert grounded.metrics[f"box_accuracy{suffix}"].value < 0.45
+        assert grounded.metrics[f"box_accuracy{suffix}"].value < 0.4
 
 
 def test_the_mean_box_is_blind() -> None:
