@@ -20,7 +20,7 @@ from bench.images import to_float
 from bench.nn import head
 from bench.presets import HeadBudget
 
-RECIPE = HeadBudget(steps=1_000, batch_size=64, learning_rate=3e-3, width=48, layers=0)
+RECIPE = HeadBudget(steps=600, batch_size=32, learning_rate=3e-3, width=24, layers=0)
 """The same for every method, preset and seed; width: channels at full resolution."""
 SEED = 0
 BATCH = 250
