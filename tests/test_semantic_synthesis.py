@@ -15,6 +15,7 @@ from bench.codes import Codes
 from bench.contracts import Split
 from bench.errors import DataError
 from bench.metrics.masks import mask_agreement
+from bench.nn import segmenter
 from bench.nn.mask_condition import MaskCondition
 from bench.nn.segmenter import classes_of, fitted_segmenter, segment
 from bench.presets import HeadBudget
@@ -60,18 +61,19 @@ def test_agreement_is_that_of_torchmetrics_where_both_masks_have_the_same_classe
 # the segmenter
 
 
-def test_a_segmenter_learns_what_real_images_show_and_is_kept(tmp_path: Path) -> None:
+def test_a_segmenter_learns_what_real_images_show_and_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "RECIPE", SHORT)
     training = replace(squares("train", 128, 0)[1], cache=tmp_path)
     test = squares("test", 32, 1)[1]
-    model = fitted_segmenter(training, CPU, SHORT)
+    model = fitted_segmenter(training, CPU)
     assert test.masks is not None
     assert mask_agreement(segment(model, test.images, CPU), test.masks).mean() > 0.95
     (file,) = tmp_path.iterdir()
-    again = fitted_segmenter(training, CPU, SHORT)
+    again = fitted_segmenter(training, CPU)
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
     file.write_bytes(b"nothing")
     with pytest.raises(DataError, match="damaged"):
-        fitted_segmenter(training, CPU, SHORT)
+        fitted_segmenter(training, CPU)
 
 
 def test_a_split_without_masks_is_an_error() -> None:
@@ -104,14 +106,8 @@ def test_classes_that_training_never_had_are_an_error() -> None:
 # the task
 
 
-def test_images_show_what_their_masks_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.nn import segmenter
-    from tasks import semantic_synthesis
-
-    def short(training: Split, device: torch.device) -> segmenter.Segmenter:
-        return fitted_segmenter(training, device, SHORT)
-
-    monkeypatch.setattr(semantic_synthesis, "fitted_segmenter", short)
+def test_images_show_what_their_masks_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "RECIPE", SHORT)
     sizes = {"train": 256, "validation": 40, "test": 40, "test-novel-pairs": 20}
     both = {name: squares(name, count, number) for number, (name, count) in enumerate(sizes.items())}
     codes = {name: own for name, (own, _) in both.items()}

@@ -59,7 +59,7 @@ def classes_of(split: Split) -> int:
     return int(split.masks.max()) + 1
 
 
-def fitted_segmenter(training: Split, device: torch.device, recipe: HeadBudget = RECIPE) -> Segmenter:
+def fitted_segmenter(training: Split, device: torch.device) -> Segmenter:
     """A segmenter fitted to real training images; kept in the split's folder, where it has one.
 
     Raises:
@@ -68,13 +68,13 @@ def fitted_segmenter(training: Split, device: torch.device, recipe: HeadBudget =
     classes = classes_of(training)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = Segmenter(classes, recipe.width).to(device)
+        model = Segmenter(classes, RECIPE.width).to(device)
         code = fingerprint.of_code([Path(__file__)])
-        key = fingerprint.of_value([asdict(recipe), classes, len(training), code])[:20]
+        key = fingerprint.of_value([asdict(RECIPE), classes, len(training), code])[:20]
         path = None if training.cache is None else training.cache / f"segmenter-{key}.safetensors"
         if path is not None and path.exists():
             return _load(model, path)
-        head.fit(model, _Loss(model, training, recipe, device), recipe, device)
+        head.fit(model, _Loss(model, training, device), RECIPE, device)
     if path is not None:
         write_atomic(path, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
     return model
@@ -93,12 +93,12 @@ def segment(model: Segmenter, images: np.ndarray, device: torch.device) -> np.nd
 class _Loss:
     """The loss of the next batch at each call."""
 
-    def __init__(self, model: Segmenter, training: Split, recipe: HeadBudget, device: torch.device) -> None:
-        self.model, self.training, self.recipe, self.device = model, training, recipe, device
+    def __init__(self, model: Segmenter, training: Split, device: torch.device) -> None:
+        self.model, self.training, self.device = model, training, device
         self.draw = np.random.default_rng(SEED)
 
     def __call__(self) -> Tensor:
-        rows = np.sort(self.draw.integers(0, len(self.training), self.recipe.batch_size))
+        rows = np.sort(self.draw.integers(0, len(self.training), RECIPE.batch_size))
         assert self.training.masks is not None
         wanted = torch.from_numpy(self.training.masks[rows].astype(np.int64)).to(self.device)
         return F.cross_entropy(self.model(to_float(self.training.images[rows], self.device)).float(), wanted)
