@@ -19,10 +19,11 @@ from torch import nn
 from bench import alarms, fingerprint
 from bench.codes import Codes
 from bench.contracts import Split, TaskResult, Tokenizer
+from bench.data.training_view import for_training
 from bench.encode import encode_split
 from bench.environment import describe, peak_memory_mib
 from bench.errors import BenchError
-from bench.experiment import ENCODE_CODE, Cell, Plugin, Training, budget_of, content_of, text_identity
+from bench.experiment import ENCODE_CODE, Cell, Plugin, Training, budget_of, text_identity
 from bench.files import whole_folder
 from bench.presets import PRESETS
 from bench.progress import reporter
@@ -86,7 +87,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
 def load_splits(dataset: Plugin, cache: Path) -> dict[str, Split]:
     """All splits of a data set, prepared once under the cache, each with a folder for what is computed from it."""
     made = dataset.make()
-    folder = cache / "derived" / fingerprint.of_value(content_of(dataset))[:20]
+    folder = cache / "derived" / fingerprint.of_value(dataset.content)[:20]
     return {name: dataclasses.replace(made.split(name, cache), cache=folder / name) for name in made.splits}
 
 
@@ -94,7 +95,7 @@ def caption_features(training: Training, split: Split, cache: Path, device: torc
     """The training captions as the frozen text encoder sees them, computed once for each data set and encoder."""
     if training.text_encoder is None:
         return None
-    key = fingerprint.of_value([content_of(training.dataset), text_identity(training.text_encoder)])
+    key = fingerprint.of_value([training.dataset.content, text_identity(training.text_encoder)])
     encoder = load_text_encoder(training.text_encoder, str(device))
     return CaptionFeatures.prepare(split, encoder, cache / "text" / key[:20])
 
@@ -106,7 +107,7 @@ def _codes(
     if training is None:
         return None, Outcome({}, [])
     label = f"{training.method.name} seed {training.seed}"
-    tokenizer, outcome = _tokenizer(training, splits["train"], place, device, label)
+    tokenizer, outcome = _tokenizer(training, for_training(splits["train"], training.seed), place, device, label)
     key = fingerprint.of_value([training.key, fingerprint.of_code(ENCODE_CODE)])
     folder = place.cache / "codes" / key[:20]
     codes = {}
@@ -167,6 +168,7 @@ def _evaluate(
     started = time.perf_counter()
     result: TaskResult = cell.task.make().run(codes, splits, budget_of(cell.task, cell.preset), cell.seed, device)
     result.warnings += outcome.warnings
+    result.warnings += [line for split in splits.values() for line in split.warnings]
     spent = (
         outcome.cost
         | result.cost
@@ -201,7 +203,8 @@ def _record(
         method = {"arguments": used_method.identity, "control": used_method.make().control}
     else:
         method = {"arguments": {"kind": cell.task.entry.facts["blind"]}}
-    data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name != "root"}
+    places = {name for name, value in cell.dataset.arguments.items() if isinstance(value, Path)} | {"root", "cache"}
+    data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name not in places}
     return Record.model_validate(
         {
             "key": cell.key,
@@ -212,7 +215,7 @@ def _record(
             "task": cell.task.name,
             "dataset": {
                 "name": cell.dataset.name,
-                "fingerprint": cell.dataset.make().fingerprint(),
+                "fingerprint": cell.dataset.content[0],
                 "arguments": data_arguments,
                 "planned": data_arguments["limits"],
                 "used": used or {},

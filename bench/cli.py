@@ -19,6 +19,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+data = typer.Typer(help="Look at data sets that are read from files.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
 Names = Annotated[str, typer.Option(help='Names, separated by commas, or "all".')]
 Results = Annotated[Path, typer.Option("--results", help="Folder of records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -73,6 +76,7 @@ def run(
         seeds=split_seeds(seeds),
         text_encoder=text_encoder,
         data_root=data_root.resolve() if data_root else None,
+        cache=cache.resolve(),
         settings=tuple(parse_setting(text) for text in setting or []),
     )
     options = Options(
@@ -194,6 +198,24 @@ def doctor(as_json: AsJson = False) -> None:
     from bench import doctor
 
     print(doctor.as_json() if as_json else doctor.as_text())
+
+
+@data.command(name="check")
+def data_check(
+    name: Annotated[str, typer.Argument(help="A data set that is read from files; see `list datasets`.")],
+    root: Annotated[Path, typer.Option(help="The folder that holds them.")],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read all of a data set's files, count, and name what is missing or broken; status 1 if anything is."""
+    from bench import registry
+    from bench.data import check
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    report = check.check(name, root)
+    print(check.as_json(report) if as_json else check.as_text(report))
+    raise typer.Exit(0 if report.sound else 1)
 
 
 def main() -> None:

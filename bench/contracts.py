@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.codes import Codes
+    from bench.data.training_view import Strips
     from bench.presets import HeadBudget, Preset
     from bench.text import TextEncoder
 
@@ -147,6 +148,8 @@ class Split:
     """One split of a data set at one resolution; what a data set does not offer is empty.
 
     images: uint8 [N, S, S, 3], memory-mapped. captions: N sequences. masks: uint8 class ids [N, S, S].
+    strips, flip: how training images are augmented while a tokenizer trains; see `bench.data.training_view`.
+    warnings: what was left out of the split; its records say so.
     cache: a folder of the harness for what is computed from this split and serves many cells, under a name that holds
     a fingerprint of what computed it; None where nothing is to be kept.
     """
@@ -157,6 +160,9 @@ class Split:
     questions: Sequence[Question] = ()
     boxes: Sequence[Box] = ()
     masks: np.ndarray | None = None
+    strips: Strips | None = None
+    flip: bool = False
+    warnings: tuple[str, ...] = ()
     cache: Path | None = None
 
     def __len__(self) -> int:
@@ -166,7 +172,9 @@ class Split:
 class DataSet(Protocol):
     """A data set: a frozen dataclass registered in one file of `bench/data/` with the fact `offers`.
 
-    The harness fills the three fields; a data set may add arguments of its own. Splits are named "train",
+    The harness fills the three fields; a data set may add arguments of its own. One registered with `reads_files=True`
+    also gets `cache`, the harness's folder; it may have `lacks(kind) -> str | None`: why something that it offers is
+    not among the files. Splits are named "train",
     "validation" and "test"; further test splits are "test-<what is different>".
     """
 

@@ -27,7 +27,10 @@ ENCODE_CODE = (ROOT / "bench/encode.py",)
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. data_root holds one folder for each data set that is not built in."""
+    """What the user asked for. data_root holds one folder for each data set that is not built in.
+
+    cache: where data sets read from files keep what they know of them.
+    """
 
     methods: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -36,6 +39,7 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     text_encoder: str = "tiny-clip"
     data_root: Path | None = None
+    cache: Path | None = None
     settings: tuple[Setting, ...] = ()
 
 
@@ -64,6 +68,15 @@ class Plugin:
             DataError: a file cannot be read.
         """
         return {name: _file(value) if isinstance(value, Path) else value for name, value in self.arguments.items()}
+
+    @functools.cached_property
+    def content(self) -> list[str]:
+        """Identity of a data set's content: its own fingerprint and that of the code that prepares it.
+
+        Raises:
+            DataError: its files are missing.
+        """
+        return [self.make().fingerprint(), self.code]
 
 
 @dataclass(frozen=True)
@@ -158,14 +171,14 @@ def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> T
     shared = dataclasses.asdict(PRESETS[request.preset])
     del shared["head"], shared["generator"], shared["about"]
     text = request.text_encoder if method.make().needs_text else None
-    identity = [method.identity, method.code, content_of(dataset), shared, seed, text_identity(text)]
+    identity = [method.identity, method.code, dataset.content, shared, seed, text_identity(text)]
     key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
     return Training(key, method, dataset, request.preset, seed, text)
 
 
 def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: Training | None) -> Cell:
     made = task.make()
-    source = training.key if training else [BLIND, request.preset, content_of(dataset), seed]
+    source = training.key if training else [BLIND, request.preset, dataset.content, seed]
     code = [task.code, dataset.code]
     if training:
         code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
@@ -177,9 +190,14 @@ def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: 
 
 def _skip(task: Plugin, dataset: Plugin, method: Any) -> str | None:
     """Why a cell is not run, or None. method: its object, None for a blind baseline."""
-    lacking = [need for need in task.entry.facts["needs"] if need not in dataset.entry.facts["offers"]]
+    needs = set(task.entry.facts["needs"]) | ({"captions"} if getattr(method, "needs_text", False) else set())
+    lacking = sorted(needs - set(dataset.entry.facts["offers"]))
     if lacking:
         return f"{dataset.name} offers no {' and no '.join(lacking)}"
+    made = dataset.make()
+    absent = [reason for need in sorted(needs) if hasattr(made, "lacks") and (reason := made.lacks(need))]
+    if absent:
+        return "; ".join(absent)
     missing: str | None = method.missing() if hasattr(method, "missing") else None
     return missing or task.make().skip(dataset.make(), method)
 
@@ -211,7 +229,10 @@ def _task(name: str, request: Request) -> Plugin:
 
 def _dataset(name: str, preset: Preset, request: Request) -> Plugin:
     root = request.data_root / name if request.data_root is not None else None
-    return _plugin(datasets, name, {"size": preset.image_size, "limits": dict(preset.limits), "root": root}, request)
+    given: dict[str, Any] = {"size": preset.image_size, "limits": dict(preset.limits), "root": root}
+    if datasets.get(name).facts.get("reads_files"):
+        given["cache"] = request.cache
+    return _plugin(datasets, name, given, request)
 
 
 def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Request) -> Plugin:
@@ -227,11 +248,6 @@ def _file(path: Path) -> dict[str, str]:
             return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
-
-
-def content_of(dataset: Plugin) -> list[str]:
-    """Identity of a data set's content: its own fingerprint and that of the code that prepares it."""
-    return [dataset.make().fingerprint(), dataset.code]
 
 
 def text_identity(name: str | None) -> list[str] | None:

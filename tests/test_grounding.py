@@ -14,7 +14,7 @@ from bench.codes import Codes
 from bench.contracts import Box, Split, TaskResult
 from bench.presets import HeadBudget
 from bench.registry import metric_facts, tasks
-from tasks.grounding import GREEN, RED, Grounder, Grounding
+from tasks.grounding import GREEN, RED, Grounder, Grounding, _samples
 
 BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
 SHORT = replace(BUDGET, steps=10)
@@ -131,11 +131,15 @@ def test_words_and_codes_both_reach_the_box() -> None:
 
 
 def test_samples_show_expressions_and_both_boxes(grounded: TaskResult) -> None:
-    text, png = grounded.samples["grounding.md"], grounded.samples["grounding.png"]
+    text = grounded.samples["grounding.md"]
     assert isinstance(text, str)
-    assert isinstance(png, bytes)
     assert len(text.splitlines()) == 2 + 16
-    assert made_world()[1]["test"].boxes[0].text in text
+    split = made_world()[1]["test"]
+    assert split.boxes[0].text in text
+    # far from the true ones: a perfect prediction covers its true box
+    predicted = np.tile([0.5, 0.5, 0.9, 0.9], (len(split.boxes), 1))
+    png = _samples(split, predicted, np.zeros(len(split.boxes)))["grounding.png"]
+    assert isinstance(png, bytes)
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
     for color in (GREEN, RED):
         assert (pixels == color).all(1).sum() > 100

@@ -1,0 +1,85 @@
+"""MS-COCO: captions, boxes and masks (Chen et al., 2015, arXiv:1504.00325)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from bench.data import coco_files
+from bench.data.examples import Example, ImageFile, Listing, Problem
+from bench.data.from_files import FromFiles, belongs
+from bench.data.paths import find
+from bench.errors import DataError
+from bench.registry import datasets
+
+
+@datasets.register("coco", offers=("captions", "boxes", "masks"), reads_files=True)
+@dataclass(frozen=True)
+class Coco(FromFiles):
+    """MS-COCO 2014 (as LG-VQ has it) or 2017: five captions an image, boxes and masks of 80 categories.
+
+    Its "val" images are the test split; validation is held out of "train". LG-VQ's loader had each caption as an item
+    of its own; here, as for every data set, an image is an item and its caption is drawn anew each time.
+    """
+
+    year: Literal["2014", "2017"] = "2014"
+    name: ClassVar[str] = "coco"
+    get: ClassVar[str] = (
+        "From images.cocodataset.org get zips/train2014.zip, zips/val2014.zip and "
+        "annotations/annotations_trainval2014.zip (or 2017), and unpack all three in the data set's folder"
+    )
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        "train": {"images": 82_783, "captions": 414_113},
+        "test": {"images": 40_504, "captions": 202_654},
+    }
+    flip: ClassVar[bool] = True
+
+    def sources(self, root: Path) -> Sequence[Path]:
+        """See `FromFiles`."""
+        parts = [f"{part}{self.year}" for part in ("train", "val")]
+        found = [path for part in parts for path in (coco_files.image_folder(root, part), self._captions(root, part))]
+        return found + [path for part in parts if (path := self._instances(root, part)).exists()]
+
+    def lacks(self, kind: str) -> str | None:
+        """Boxes and masks stand in a file of their own."""
+        root = self.folder()
+        absent = [path for part in ("train", "val") if not (path := self._instances(root, part + self.year)).exists()]
+        return f"coco offers {kind} with {absent[0]}, which is missing" if absent and kind != "captions" else None
+
+    def listing(self, root: Path, split: str) -> Listing:
+        """See `FromFiles`."""
+        found = Listing()
+        part = f"{'val' if split == 'test' else 'train'}{self.year}"
+        folder = coco_files.image_folder(root, part)
+        images = coco_files.read_images(self._captions(root, part), found.problems)
+        captions = coco_files.read_captions(self._captions(root, part), found.problems)
+        unknown = captions.keys() - images.keys()
+        found.problems += [Problem(f"image {number}", "captions of an image that is not listed") for number in unknown]
+        instances = self._instances(root, part)
+        boxes, masks, _ = coco_files.read_instances(instances, found.problems) if instances.exists() else ({}, {}, {})
+        empty = coco_files.Segments(()) if instances.exists() else None
+        for number, image in images.items():
+            if split == "test" or belongs(split, str(number)):
+                example = Example(
+                    str(number),
+                    ImageFile(folder, image.name),
+                    captions.get(number, ()),
+                    boxes=boxes.get(number, ()),
+                    mask=masks.get(number, empty),
+                    size=image.size,
+                )
+                found.add(example, ("captions",))
+        return found
+
+    @staticmethod
+    def _captions(root: Path, part: str) -> Path:
+        return coco_files.caption_file(root, part)
+
+    @staticmethod
+    def _instances(root: Path, part: str) -> Path:
+        try:
+            return find(root, f"annotations/instances_{part}.json")
+        except DataError:
+            return root / f"annotations/instances_{part}.json"

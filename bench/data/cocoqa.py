@@ -1,0 +1,80 @@
+"""COCO-QA (Ren et al., 2015, arXiv:1505.02074): questions made from COCO's captions, one-word answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from bench.data import coco_files
+from bench.data.examples import Asked, Example, Listing, Problem
+from bench.data.from_files import FromFiles, belongs
+from bench.data.paths import clean, find, read_text
+from bench.errors import DataError
+from bench.registry import datasets
+
+FILES = ("questions.txt", "answers.txt", "img_ids.txt", "types.txt")
+KINDS = {"0": "object", "1": "number", "2": "color", "3": "location"}
+PARTS = {"train": "train2014", "validation": "train2014", "test": "val2014"}
+
+
+@datasets.register("cocoqa", offers=("captions", "questions"), reads_files=True)
+@dataclass(frozen=True)
+class CocoQa(FromFiles):
+    """117,684 questions about COCO's images, of four kinds; captions are COCO's own.
+
+    coco: the folder of COCO 2014's images and captions; else they are looked for among this data set's files.
+    """
+
+    coco: Path | None = None
+    name: ClassVar[str] = "cocoqa"
+    get: ClassVar[str] = (
+        "Get cocoqa-2015-05-17.zip from www.cs.toronto.edu/~mren/research/imageqa/data/cocoqa and unpack it in the "
+        "data set's folder; for images and captions get COCO 2014 and name it by --set cocoqa.coco=DIR"
+    )
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        "train": {"questions": 78_736},
+        "test": {"questions": 38_948},
+    }
+    flip: ClassVar[bool] = True
+
+    def sources(self, root: Path) -> Sequence[Path]:
+        """See `FromFiles`."""
+        texts = [find(root, f"{part}/{name}") for part in ("train", "test") for name in FILES]
+        coco = self.coco or root
+        images = [coco_files.image_folder(coco, part) for part in ("train2014", "val2014")]
+        captions = (
+            [] if self.lacks("captions") else [coco_files.caption_file(coco, p) for p in ("train2014", "val2014")]
+        )
+        return [*texts, *images, *captions]
+
+    def lacks(self, kind: str) -> str | None:
+        """Captions come from COCO."""
+        return coco_files.missing_captions(self.coco or self.folder(), PARTS.values()) if kind == "captions" else None
+
+    def listing(self, root: Path, split: str) -> Listing:
+        """See `FromFiles`."""
+        found = Listing()
+        folder = root / ("test" if split == "test" else "train")
+        columns = [read_text(find(folder, name)).split("\n") for name in FILES]
+        columns = [lines[:-1] if lines[-1] == "" else lines for lines in columns]
+        if len({len(lines) for lines in columns}) != 1:
+            raise DataError(f"{folder}: its four files have {', '.join(str(len(lines)) for lines in columns)} lines")
+        asked: dict[int, list[Asked]] = defaultdict(list)
+        for line, (question, answer, image, kind) in enumerate(zip(*columns, strict=True), 1):
+            text, word = clean(question), clean(answer)
+            if not text or not word or not image.strip().isdecimal() or len(image) > 18 or kind.strip() not in KINDS:
+                found.problems.append(Problem(f"{folder.name}, line {line}", "no question, answer, image or type"))
+            else:
+                asked[int(image)].append(Asked(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
+        coco, part = self.coco or root, PARTS[split]
+        captions = coco_files.optional_captions(coco, PARTS, split, found.problems)
+        needs = ("questions", "captions") if captions else ("questions",)
+        images = coco_files.image_folder(coco, part)
+        for number, questions in asked.items():
+            if split == "test" or belongs(split, str(number)):
+                image = coco_files.image_file(images, part, number)
+                found.add(Example(str(number), image, captions.get(number, ()), tuple(questions)), needs)
+        return found

@@ -1,0 +1,83 @@
+"""How an image of any shape becomes a square, and its boxes with it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+Fit = Literal["crop", "stretch"]
+"""crop: the central square of the short side. stretch: all of the image, its aspect ratio lost."""
+LONGEST = 4
+"""Times the short side; what is longer loses its ends before a random crop is taken."""
+VISIBLE = 0.5
+"""Share of a box that has to be left."""
+
+
+class Strip(NamedTuple):
+    """An image as wide as its short side: uint8 [L, S, 3] with L >= S. turned: the long side was the horizontal one."""
+
+    pixels: np.ndarray
+    turned: bool
+
+
+def window(width: int, height: int, fit: Fit) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) in pixels of what is kept."""
+    if fit == "stretch":
+        return 0, 0, width, height
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def square(image: Image.Image, size: int, fit: Fit) -> np.ndarray:
+    """uint8 [S, S, 3]: resized with Pillow's antialiased bilinear filter, as torchvision resizes its images."""
+    box = window(*image.size, fit)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def square_mask(mask: Image.Image, size: int, fit: Fit) -> np.ndarray:
+    """uint8 [S, S]: class ids of the nearest pixel."""
+    return np.asarray(mask.resize((size, size), Image.Resampling.NEAREST, box=window(*mask.size, fit)))
+
+
+def strip(image: Image.Image, size: int) -> Strip:
+    """The short side resized to `size`, the long one along, for random crops."""
+    turned = image.width > image.height
+    short, long = sorted(image.size)
+    long_kept = min(long, LONGEST * short)
+    length = max(size, round(size * long_kept / short))
+    start = (long - long_kept) / 2
+    box = (start, 0, start + long_kept, short) if turned else (0, start, short, start + long_kept)
+    shape = (length, size) if turned else (size, length)
+    pixels = np.asarray(image.resize(shape, Image.Resampling.BILINEAR, box=box))
+    return Strip(np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels, turned)
+
+
+def box_in_square(
+    box: tuple[float, float, float, float], width: int, height: int, fit: Fit
+) -> tuple[float, float, float, float] | str:
+    """A box (left, top, width, height) in pixels as (centre x, centre y, width, height), fractions of the square.
+
+    Where less than half of it is left in the square, the reason instead.
+    """
+    left, top, wide, tall = box
+    if wide <= 0 or tall <= 0:
+        return "a box of no area"
+    right, bottom = min(left + wide, width), min(top + tall, height)
+    left, top = max(left, 0.0), max(top, 0.0)
+    if (right - left) * (bottom - top) < VISIBLE * wide * tall or right <= left or bottom <= top:
+        return f"a box outside the image: {', '.join(f'{value:g}' for value in box)}"
+    area = (right - left) * (bottom - top)
+    start_x, start_y, end_x, end_y = window(width, height, fit)
+    left, right = (min(max(x, start_x), end_x) for x in (left, right))
+    top, bottom = (min(max(y, start_y), end_y) for y in (top, bottom))
+    if right <= left or bottom <= top or (right - left) * (bottom - top) < VISIBLE * area:
+        return CUT_AWAY
+    across, down = end_x - start_x, end_y - start_y
+    center = ((left + right) / 2 - start_x) / across, ((top + bottom) / 2 - start_y) / down
+    return (*center, (right - left) / across, (bottom - top) / down)
+
+
+CUT_AWAY = "a box that the central square cuts away"

@@ -1,0 +1,135 @@
+"""Anybody's images: a folder, with captions in one file or beside each image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.data.examples import Example, ImageFile, Listing, Problem
+from bench.data.from_files import FromFiles, held_out
+from bench.data.json_rows import parse
+from bench.data.paths import captions_in, clean, find_root, read_text, safe_name
+from bench.errors import DataError
+from bench.registry import datasets
+
+ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
+LISTS = ("captions.jsonl", "captions.csv", "metadata.jsonl", "metadata.csv")
+FILE_KEYS = ("file", "file_name", "image", "path")
+TEXT_KEYS = ("captions", "caption", "text")
+OWN = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
+TEST_SHARE = 10
+"""One image in so many is for testing where the folder has no train/ and test/."""
+
+
+@datasets.register("folder", offers=("captions",), reads_files=True)
+@dataclass(frozen=True)
+class Folder(FromFiles):
+    """Any folder of images, in sub-folders or not; captions in captions.jsonl, captions.csv or IMAGE.txt.
+
+    With sub-folders train/ and test/ (and validation/) these are the splits, else a hash of the name decides.
+    """
+
+    name: ClassVar[str] = "folder"
+    get: ClassVar[str] = (
+        "Name your own by --set folder.root=DIR: images, and captions.jsonl with lines like "
+        '{"file": "cat.jpg", "captions": ["a cat"]}, or captions.csv (file,caption), or cat.txt beside cat.jpg'
+    )
+
+    def sources(self, root: Path) -> Sequence[Path]:
+        """See `FromFiles`."""
+        return [root]
+
+    def lacks(self, kind: str) -> str | None:  # noqa: ARG002 - captions are all it offers
+        """Captions are optional."""
+        root = find_root(self.name, self.root, self.get)
+        if any((root / name).exists() for name in LISTS) or next(root.rglob("*.txt"), None):
+            return None
+        return f"no {' or '.join(LISTS[:2])} in {root}, and no .txt beside an image"
+
+    def listing(self, root: Path, split: str) -> Listing:
+        """See `FromFiles`."""
+        found = Listing()
+        captions, wanted = _captions(root, found.problems), () if self.lacks("captions") else ("captions",)
+        own = _own_folders(root)
+        names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
+        for name in captions.keys() - set(names):
+            found.problems.append(Problem(name[:80], "captions of an image that is not there"))
+        for name in names:
+            if _split_of(name, own) == split:
+                beside = (root / name).with_suffix(".txt")
+                try:
+                    texts = tuple(captions.get(name, ())) or (captions_in(beside) if beside.is_file() else ())
+                except DataError as error:
+                    found.problems.append(Problem(name[:80], str(error)))
+                else:
+                    found.add(Example(name, ImageFile(root, name), texts), wanted)
+        return found
+
+
+def _own_folders(root: Path) -> dict[str, str]:
+    """Sub-folders that are splits, to their splits; empty unless there are both train and test."""
+    found = {name: split for split, names in OWN.items() for name in names if (root / name).is_dir()}
+    return found if {"train", "test"} <= set(found.values()) else {}
+
+
+def _split_of(name: str, own: dict[str, str]) -> str | None:
+    """The split of an image; None where it lies outside the folders that are splits."""
+    if own:
+        split = own.get(name.partition("/")[0])
+        has_validation = "validation" in own.values()
+        return "validation" if split == "train" and not has_validation and held_out(name) else split
+    if zlib.crc32(b"test:" + name.encode()) % TEST_SHARE == 0:
+        return "test"
+    return "validation" if held_out(name) else "train"
+
+
+def _captions(root: Path, problems: list[Problem]) -> dict[str, list[str]]:
+    """Captions of the first of the lists that is there, by image.
+
+    Raises:
+        DataError: the list cannot be read, or lacks a column.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    path = next((root / name for name in LISTS if (root / name).exists()), None)
+    if path is None:
+        return found
+    read = _json_lines if path.suffix == ".jsonl" else _csv_lines
+    for number, (name, texts) in enumerate(read(path), 1):
+        given = [clean(text) for text in (texts if isinstance(texts, list) else [texts])]
+        try:
+            found[Path(safe_name(name)).as_posix()] += [text for text in given if text]
+        except DataError as error:
+            problems.append(Problem(f"{path.name}, row {number}", str(error)))
+        if not any(given):
+            problems.append(Problem(f"{path.name}, row {number}", "an empty caption"))
+    return {name: texts for name, texts in found.items() if texts}
+
+
+def _json_lines(path: Path) -> Iterator[tuple[Any, Any]]:
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            yield _pair(parse(line, f"{path}, line {number}"), f"{path}, line {number}")
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[Any, Any]]:
+    try:
+        for number, row in enumerate(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True), 2):
+            yield _pair(row, f"{path}, line {number}")
+    except csv.Error as error:
+        raise DataError(f"{path} is not CSV: {error}") from error
+
+
+def _pair(row: Any, where: str) -> tuple[Any, Any]:
+    """File and caption or captions. Raises `DataError` where either is missing."""
+    if isinstance(row, dict):
+        names = [row[key] for key in FILE_KEYS if key in row]
+        texts = [row[key] for key in TEXT_KEYS if key in row]
+        if names and texts:
+            return names[0], texts[0]
+    raise DataError(f"{where} needs {' or '.join(FILE_KEYS)}, and {' or '.join(TEXT_KEYS)}")

@@ -1,0 +1,70 @@
+"""ImageNet-style folders: one folder a class (Deng et al., 2009)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from bench.data.examples import Asked, Example, ImageFile, Listing, Problem
+from bench.data.from_files import FromFiles, belongs
+from bench.data.paths import clean, find, read_text
+from bench.errors import DataError
+from bench.registry import datasets
+
+QUESTION = "what is this?"
+NAMES = "LOC_synset_mapping.txt"
+WORDNET_ID = re.compile(r"n\d{8}")
+
+
+@datasets.register("imagenet", offers=("captions", "questions"), reads_files=True)
+@dataclass(frozen=True)
+class ImageNet(FromFiles):
+    """ILSVRC 2012, or any folders train/CLASS/ and val/CLASS/: the class is asked for, and in the one caption.
+
+    "val" is the test split; validation is held out of "train". Classes named by WordNet ids get their names from
+    LOC_synset_mapping.txt.
+    """
+
+    name: ClassVar[str] = "imagenet"
+    get: ClassVar[str] = (
+        "From image-net.org (after registration) get ILSVRC 2012's train and val images, one folder a class, as "
+        f"train/ and val/, and {NAMES} from its Kaggle page"
+    )
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {"train": {"images": 1_281_167}, "test": {"images": 50_000}}
+
+    def sources(self, root: Path) -> Sequence[Path]:
+        """See `FromFiles`."""
+        names = [root / NAMES] if (root / NAMES).exists() else []
+        return [find(root, "train"), find(root, "val"), *names]
+
+    def listing(self, root: Path, split: str) -> Listing:
+        """See `FromFiles`."""
+        found = Listing()
+        base = find(root, "val" if split == "test" else "train")
+        folders = sorted(path for path in base.iterdir() if path.is_dir())
+        if not folders:
+            raise DataError(f"{base} holds no folders: each class has one, with its images in it")
+        names = _class_names(root)
+        for folder in folders:
+            title = names.get(folder.name, clean(folder.name.replace("_", " ")))
+            if not title or (WORDNET_ID.fullmatch(folder.name) and folder.name not in names):
+                found.problems.append(Problem(str(folder), f"a class without a name: it belongs into {root / NAMES}"))
+                continue
+            caption = f"a photo of {'an' if title[0].lower() in 'aeiou' else 'a'} {title}"
+            for path in sorted(folder.iterdir()):
+                key = f"{folder.name}/{path.name}"
+                if split == "test" or belongs(split, key):
+                    image = ImageFile(base, key)
+                    found.add(Example(key, image, (caption,), (Asked(QUESTION, title, "class"),)))
+        return found
+
+
+def _class_names(root: Path) -> dict[str, str]:
+    """First name of each class, by its WordNet id; empty where the file is not there."""
+    if not (root / NAMES).exists():
+        return {}
+    lines = [line.partition(" ") for line in read_text(root / NAMES).splitlines()]
+    return {number: clean(names.partition(",")[0]) for number, _, names in lines if clean(names.partition(",")[0])}

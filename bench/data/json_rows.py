@@ -1,0 +1,81 @@
+"""Large annotation files in JSON, row by row: half a gigabyte of COCO never stands in memory as a whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ijson
+
+from bench.data.paths import read_text
+from bench.errors import DataError
+
+T = TypeVar("T")
+
+
+def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
+    """The objects of the list that stands under `key` of the file's top-level object.
+
+    Raises:
+        DataError: missing, not JSON, or no list of objects there.
+    """
+    found = False
+    try:
+        with path.open("rb") as file:
+            for row in ijson.items(file, f"{key}.item", use_float=True):
+                if not isinstance(row, dict):
+                    raise DataError(f"{path}: {key!r} holds something else than objects")
+                found = True
+                yield row
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing") from error
+    except (ijson.JSONError, UnicodeDecodeError, OSError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {str(error).splitlines()[0]:.200}") from error
+    if not found:
+        raise DataError(f"{path} has no rows under {key!r}")
+
+
+def whole(path: Path) -> Any:
+    """All of a small JSON file.
+
+    Raises:
+        DataError: missing, too large, or not JSON.
+    """
+    return parse(read_text(path), str(path))
+
+
+def parse(text: str, name: str) -> Any:
+    """A JSON text; `name` is what an error calls it. Raises `DataError` where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} is not JSON: {error}") from error
+
+
+def field(row: dict[str, Any], name: str, kind: type[T], where: Path) -> T:
+    """A row's value, of the right type.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    value = row.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        found = "missing" if name not in row else f"not {kind.__name__}"
+        raise DataError(f"{where}: {name!r} of a row is {found}: {repr(row)[:120]}")
+    return value
+
+
+def numbers(values: object, count: int | None = None) -> tuple[float, ...] | None:
+    """A list of finite numbers, of this length where one is given; None where it is something else."""
+    if not isinstance(values, list) or (count is not None and len(values) != count):
+        return None
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    try:
+        found = tuple(map(float, values))
+    except OverflowError:
+        return None
+    return found if all(map(math.isfinite, found)) else None

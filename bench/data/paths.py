@@ -1,0 +1,106 @@
+"""Files of a data set's folder: names that annotation files give, text, and what to say where something is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from bench.errors import DataError
+
+MAX_TEXT_BYTES = 2**28
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+
+def safe_name(name: object) -> str:
+    """A file name out of an annotation file, if it can only lie below the folder it is looked up in.
+
+    Raises:
+        DataError: it is no text, is absolute, or has a part "..".
+    """
+    if not isinstance(name, str) or not name.strip() or "\0" in name or len(name) > 1_000:
+        raise DataError(f"{name!r:.80} is no file name")
+    path, windows = PurePosixPath(name), PureWindowsPath(name)
+    if path.is_absolute() or windows.drive or windows.root or ".." in (*path.parts, *windows.parts):
+        raise DataError(f"refused: {name!r:.80} points outside the data set's folder")
+    return name
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of a file below `folder`. The folder itself may be a link; links below it may not lead out of it.
+
+    Raises:
+        DataError: it would lie outside.
+    """
+    path = folder / safe_name(name)
+    links = [path, *list(path.parents)[: len(PurePosixPath(name).parts) - 1]]
+    if any(part.is_symlink() for part in links) and not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"refused: {name!r:.80} is a link that leads outside {folder.name}")
+    return path
+
+
+def find_root(name: str, root: Path | None, get: str) -> Path:
+    """The data set's folder.
+
+    Raises:
+        DataError: it is not given, missing or not a folder; the text says how to get it.
+    """
+    if root is None:
+        raise DataError(f"{name} is read from a folder: --data-root DIR, with the data in DIR/{name}. {get}")
+    if root.is_file():
+        raise DataError(f"{root} is a file; unpack it, and give the folder that holds what was in it")
+    if not root.is_dir():
+        raise DataError(f"{root} does not exist. {get}")
+    return root
+
+
+def find(root: Path, *names: str) -> Path:
+    """The first of these files or folders below `root` that exists.
+
+    Raises:
+        DataError: none does; an archive beside it is named as what to unpack.
+    """
+    for name in names:
+        if (root / name).exists():
+            return root / name
+    for name in names:
+        for ending in ARCHIVES:
+            packed = root / f"{name.removesuffix('/')}{ending}"
+            if packed.is_file():
+                raise DataError(f"{packed} is packed: unpack it in {packed.parent}")
+    found = sorted(path.name for path in root.iterdir() if path.name.endswith(ARCHIVES))
+    hint = f"; unpack {', '.join(found[:5])} there" if found else ""
+    raise DataError(f"{' or '.join(str(root / name) for name in names)} is missing{hint}")
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8.
+
+    Raises:
+        DataError: missing, too large, or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise DataError(f"{path} is too large for a text file")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def clean(text: object) -> str:
+    """A caption, question or answer as one line; empty where it is no text. Replacement characters become spaces."""
+    if not isinstance(text, str):
+        return ""
+    text = text.replace("�", " ").replace("\0", " ")
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+
+
+def captions_in(path: Path) -> tuple[str, ...]:
+    """The captions of a text file, one a line, without empty ones.
+
+    Raises:
+        DataError: see `read_text`.
+    """
+    return tuple(line for line in map(clean, read_text(path).split("\n")) if line)

@@ -1,0 +1,108 @@
+"""VQA v2 (Goyal et al., 2017, arXiv:1612.00837): ten people's answers to each question about COCO's images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.data import coco_files
+from bench.data.examples import Asked, Example, Listing, Problem
+from bench.data.from_files import FromFiles, belongs
+from bench.data.json_rows import field, rows
+from bench.data.paths import clean, find
+from bench.registry import datasets
+
+PARTS = {"train": "train2014", "validation": "train2014", "test": "val2014"}
+
+
+@datasets.register("vqav2", offers=("captions", "questions"), reads_files=True)
+@dataclass(frozen=True)
+class VqaV2(FromFiles):
+    """658,111 questions with ten answers each. The test split is "val2014": the answers of "test2015" are not public.
+
+    coco: the folder of COCO 2014's images and captions; else they are looked for among this data set's files.
+    """
+
+    coco: Path | None = None
+    name: ClassVar[str] = "vqav2"
+    get: ClassVar[str] = (
+        "From visualqa.org/download.html get the training and validation questions and annotations (v2), and unpack "
+        "them in the data set's folder; for images and captions get COCO 2014 and name it by --set vqav2.coco=DIR"
+    )
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        "train": {"images": 82_783, "questions": 443_757},
+        "test": {"images": 40_504, "questions": 214_354},
+    }
+    flip: ClassVar[bool] = True
+
+    def sources(self, root: Path) -> Sequence[Path]:
+        """See `FromFiles`."""
+        parts = ("train2014", "val2014")
+        texts = [path for part in parts for path in (_questions(root, part), _annotations(root, part))]
+        coco = self.coco or root
+        captions = [] if self.lacks("captions") else [coco_files.caption_file(coco, part) for part in parts]
+        return [*texts, *(coco_files.image_folder(coco, part) for part in parts), *captions]
+
+    def lacks(self, kind: str) -> str | None:
+        """Captions come from COCO."""
+        return coco_files.missing_captions(self.coco or self.folder(), PARTS.values()) if kind == "captions" else None
+
+    def listing(self, root: Path, split: str) -> Listing:
+        """See `FromFiles`."""
+        found = Listing()
+        coco, part = self.coco or root, PARTS[split]
+        answered = _answers(_annotations(root, part), found.problems)
+        asked: dict[int, list[Asked]] = defaultdict(list)
+        path = _questions(root, part)
+        for row in rows(path, "questions"):
+            number, image = field(row, "question_id", int, path), field(row, "image_id", int, path)
+            text, answer = clean(row.get("question")), answered.pop(number, None)
+            if not text or answer is None:
+                found.problems.append(Problem(f"{path.name}, question {number}", "no text, or no answers"))
+            else:
+                asked[image].append(Asked(text, *answer))
+        found.problems += [
+            Problem(f"question {number}", "answers to a question that is not asked") for number in answered
+        ]
+        captions = coco_files.optional_captions(coco, PARTS, split, found.problems)
+        needs = ("questions", "captions") if captions else ("questions",)
+        folder = coco_files.image_folder(coco, part)
+        for number, questions in asked.items():
+            if split == "test" or belongs(split, str(number)):
+                file = coco_files.image_file(folder, part, number)
+                found.add(Example(str(number), file, captions.get(number, ()), tuple(questions)), needs)
+        return found
+
+
+def _answers(path: Path, problems: list[Problem]) -> dict[int, tuple[str, str, tuple[str, ...]]]:
+    """(most common answer, type of answer, all answers) by question id."""
+    found = {}
+    words: dict[str, str] = {}  # millions of answers, thousands of different ones
+
+    def word(value: object) -> str:
+        text = clean(value)
+        return words.setdefault(text, text)
+
+    for row in rows(path, "annotations"):
+        number = field(row, "question_id", int, path)
+        given: list[Any] = field(row, "answers", list, path)
+        answers = tuple(word(one.get("answer")) for one in given if isinstance(one, dict))
+        common, kind = word(row.get("multiple_choice_answer")), word(row.get("answer_type"))
+        if number in found or not common or not kind or not answers:
+            problems.append(Problem(f"{path.name}, question {number}", "no answer, no type, or there twice"))
+        else:
+            found[number] = common, kind, answers
+    return found
+
+
+def _questions(root: Path, part: str) -> Path:
+    name = f"v2_OpenEnded_mscoco_{part}_questions.json"
+    return find(root, name, f"questions/{name}", f"annotations/{name}")
+
+
+def _annotations(root: Path, part: str) -> Path:
+    name = f"v2_mscoco_{part}_annotations.json"
+    return find(root, name, f"annotations/{name}")
