@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from miniatures import WRITERS
 
 from bench import registry
 
@@ -20,6 +21,15 @@ def toy() -> Path:
     """The toy plug-in, registered in this process."""
     registry.add_plugin(TOY)
     return TOY
+
+
+@pytest.fixture(scope="session")
+def miniatures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a miniature of every data set that is read from files, as `--data-root` takes it."""
+    root = tmp_path_factory.mktemp("data")
+    for name, write in WRITERS.items():
+        write(root / name)
+    return root
 
 
 @pytest.fixture

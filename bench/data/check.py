@@ -64,6 +64,7 @@ def check(name: str, root: Path) -> Report:
             _read(made, split, report)
         except DataError as error:
             report.errors.append(f"{split}: {error}")
+    report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
     if not report.errors:
         report.differences = _differences(report)
     return report

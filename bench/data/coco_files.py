@@ -158,7 +158,7 @@ def optional_captions(
 def missing_captions(root: Path, parts: Any) -> str | None:
     """Why there are no captions for these parts of COCO, or None."""
     try:
-        for part in set(parts):
+        for part in dict.fromkeys(parts):
             caption_file(root, part)
     except DataError as error:
         return f"COCO's captions are not there: {error}"

@@ -64,11 +64,11 @@ class CocoQa(FromFiles):
             raise DataError(f"{folder}: its four files have {', '.join(str(len(lines)) for lines in columns)} lines")
         asked: dict[int, list[Asked]] = defaultdict(list)
         for line, (question, answer, image, kind) in enumerate(zip(*columns, strict=True), 1):
-            text, word = clean(question), clean(answer)
-            if not text or not word or not image.strip().isdecimal() or len(image) > 18 or kind.strip() not in KINDS:
+            text, word, digits = clean(question), clean(answer), clean(image)
+            if not text or not word or not digits.isdecimal() or len(digits) > 18 or kind.strip() not in KINDS:
                 found.problems.append(Problem(f"{folder.name}, line {line}", "no question, answer, image or type"))
             else:
-                asked[int(image)].append(Asked(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
+                asked[int(digits)].append(Asked(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
         coco, part = self.coco or root, PARTS[split]
         captions = coco_files.optional_captions(coco, PARTS, split, found.problems)
         needs = ("questions", "captions") if captions else ("questions",)

@@ -6,14 +6,31 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import ijson
 
-from bench.data.paths import read_text
 from bench.errors import DataError
 
 T = TypeVar("T")
+BUFFER = 2**14
+MAX_OPEN = 8_000
+"""Brackets open at once. The parser keeps the path to each, so that a file of nothing else would fill the memory."""
+
+
+class _Shallow:
+    """A file that ends with an error before too many brackets are open; those inside texts count as well."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.open = file, 0
+
+    def read(self, count: int) -> bytes:
+        data = self.file.read(count)
+        opened = data.count(b"[") + data.count(b"{")
+        if self.open + opened > MAX_OPEN:
+            raise ValueError("nested too deeply")
+        self.open = max(0, self.open + opened - data.count(b"]") - data.count(b"}"))
+        return data
 
 
 def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
@@ -25,7 +42,7 @@ def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
     found = False
     try:
         with path.open("rb") as file:
-            for row in ijson.items(file, f"{key}.item", use_float=True):
+            for row in ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER):
                 if not isinstance(row, dict):
                     raise DataError(f"{path}: {key!r} holds something else than objects")
                 found = True
@@ -36,15 +53,6 @@ def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} is not JSON: {str(error).splitlines()[0]:.200}") from error
     if not found:
         raise DataError(f"{path} has no rows under {key!r}")
-
-
-def whole(path: Path) -> Any:
-    """All of a small JSON file.
-
-    Raises:
-        DataError: missing, too large, or not JSON.
-    """
-    return parse(read_text(path), str(path))
 
 
 def parse(text: str, name: str) -> Any:

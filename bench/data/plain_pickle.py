@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.errors import DataError
 
 MAX_BYTES = 2**28
+INSTRUCTIONS = {instruction.code: instruction for instruction in pickletools.opcodes}
 ALLOWED = frozenset(
     (
         *("MARK", "STOP", "POP", "POP_MARK", "DUP", "PROTO", "FRAME", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT"),
@@ -53,17 +55,29 @@ def load(path: Path) -> Any:
 def loads(data: bytes, name: str) -> Any:
     """The value in these bytes; `name` is what an error calls them. Raises `DataError` as `load` does."""
     try:
-        for instruction, argument, _ in pickletools.genops(data):
-            if instruction.name not in ALLOWED:
-                raise DataError(f"{name} is refused: a pickle with {instruction.name}, which is no plain value")
+        for instruction, argument in _instructions(io.BytesIO(data)):
+            if instruction not in ALLOWED:
+                raise DataError(f"{name} is refused: a pickle with {instruction}, which is no plain value")
             # the reader makes room for as many stored values as the highest number says
-            if instruction.name in STORE and not (isinstance(argument, int) and 0 <= argument <= len(data)):
+            if instruction in STORE and not (isinstance(argument, int) and 0 <= argument <= len(data)):
                 raise DataError(f"{name} is refused: it stores value number {argument}")
         return _Plain(io.BytesIO(data), encoding="latin1").load()
     except DataError:
         raise
     except Exception as error:  # the reader raises nearly anything where the bytes are wrong
         raise DataError(f"{name} is not a pickle: {type(error).__name__}") from error
+
+
+def _instructions(data: io.BytesIO) -> Iterator[tuple[str, Any]]:
+    """Name and argument of each instruction; `pickletools.genops` would stop at old strings that are not ASCII."""
+    instruction = ""
+    while instruction != "STOP":
+        found = INSTRUCTIONS[data.read(1).decode("latin1")]
+        instruction = found.name
+        if instruction == "STRING":
+            yield instruction, data.readline()
+        else:
+            yield instruction, found.arg.reader(data) if found.arg else None
 
 
 def names(path: Path) -> list[str]:
