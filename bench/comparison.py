@@ -98,7 +98,7 @@ def _examples(record: Record, metric: str, scores: Scores) -> tuple[np.ndarray |
     arrays = scores.get(record.key, {})
     values = arrays.get(metric)
     measured = record.metrics[metric].value
-    if values is None or len(values) < 2 or not np.isclose(values.mean(dtype=np.float64), measured, rtol=1e-3):
+    if values is None or len(values) < 2 or not np.isclose(values.mean(dtype=np.float64), measured, rtol=1e-5):
         return None, None
     clusters = arrays.get("image" + metric[len(re.split("[/@]", metric)[0]) :])
     if clusters is None or len(clusters) != len(values):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from bench.comparison import Cell
 from bench.leaderboard import Leaderboard, Section
-from bench.leaderboard_tables import Column, Table
+from bench.leaderboard_tables import NO_RECORD, Column, Table
 
 WIDE = 8
 """A table with more metrics than this shows the variants ("accuracy/color", "psnr@novel-pairs") in a second one."""
@@ -95,6 +96,9 @@ def _ranking(section: Section) -> list[str]:
 
 
 def _task(table: Table) -> list[str]:
+    """The tables of a task; methods that have not run it are named below them, not each in an empty row."""
+    absent = [row.label for row in table.rows if list(row.notes) == [NO_RECORD]]
+    table = dataclasses.replace(table, rows=tuple(row for row in table.rows if row.label not in absent))
     notes: list[str] = list(dict.fromkeys(note for row in table.rows for note in row.notes))
     lines: list[str] = []
     for part in parts_of(table):
@@ -104,6 +108,8 @@ def _task(table: Table) -> list[str]:
         lines += ["", _interval_note(over)]
     if table.unmeasured:
         lines += ["", f"Not measured: {_plain('; '.join(table.unmeasured))}."]
+    if absent:
+        lines += ["", f"No record: {', '.join(map(_plain, absent))}."]
     if notes:
         lines += ["", *(f"- [{number}] {_plain(note)}" for number, note in enumerate(notes, 1))]
     return lines

@@ -18,6 +18,9 @@ from bench.experiment import BLIND
 from bench.record import Record
 from bench.records import RecordStore
 
+NO_RECORD = "no record"
+"""The note of a method that others of its table leave behind: it has not run this task."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -173,7 +176,7 @@ def _family(name: str) -> str:
 def _notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int], broken: set[str]) -> list[str]:
     """Why values are missing, and what a reader should know about those that are there."""
     if not records:
-        return ["has this task under another protocol only, see the next table" if elsewhere else "no record"]
+        return ["has this task under another protocol only, see the next table" if elsewhere else NO_RECORD]
     notes: list[str] = []
     for record in records:
         seed = f"seed {record.seed} " if len(records) > 1 else ""

@@ -63,10 +63,10 @@ def test_failed_skipped_and_missing_are_visible_with_their_reasons() -> None:
         ]
     )
     found = rows(text)
-    assert found["vqvae [3]"] == found["identity [1]"] == found["vqgan [2]"] == ["—", "—", "—"]
-    assert "- [3] failed: TrainingDiverged: loss is NaN" in text
+    assert found["vqvae [2]"] == found["identity [1]"] == ["—", "—", "—"]
+    assert "- [2] failed: TrainingDiverged: loss is NaN" in text
     assert "- [1] skipped: no indices" in text
-    assert "- [2] no record" in text
+    assert "No record: vqgan." in text
 
 
 def test_warnings_and_mixed_code_and_unlike_images_are_footnotes() -> None:
