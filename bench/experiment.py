@@ -204,11 +204,15 @@ def _skip(task: Plugin, dataset: Plugin, method: Any) -> str | None:
 
 def _method(name: str, request: Request) -> Plugin:
     """A method; the facts of its registration are its preset arguments, and a wrapped one's code counts too."""
-    plugin = _plugin(methods, name, methods.get(name).facts, request)
-    files = {name: value.absolute() for name, value in plugin.arguments.items() if isinstance(value, Path)}
-    plugin = dataclasses.replace(plugin, arguments=plugin.arguments | files)  # an engine may change the folder
+    plugin = _absolute(_plugin(methods, name, methods.get(name).facts, request))
     base = plugin.arguments.get("base")
     return dataclasses.replace(plugin, code=plugin.code + methods_code(base)) if base else plugin
+
+
+def _absolute(plugin: Plugin) -> Plugin:
+    """The same with absolute paths: an engine may change the folder."""
+    paths = {name: value.absolute() for name, value in plugin.arguments.items() if isinstance(value, Path)}
+    return dataclasses.replace(plugin, arguments=plugin.arguments | paths)
 
 
 def budget_of(task: Plugin, preset: str) -> HeadBudget:
@@ -232,7 +236,7 @@ def _dataset(name: str, preset: Preset, request: Request) -> Plugin:
     given: dict[str, Any] = {"size": preset.image_size, "limits": dict(preset.limits), "root": root}
     if datasets.get(name).facts.get("reads_files"):
         given["cache"] = request.cache
-    return _plugin(datasets, name, given, request)
+    return _absolute(_plugin(datasets, name, given, request))
 
 
 def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Request) -> Plugin:

@@ -18,10 +18,12 @@ import pytest
 from miniatures import TEST, Scene, put, put_pickle
 from test_pictures import bomb
 
+from bench.arguments import Setting
 from bench.data import decode
 from bench.data.check import check
 from bench.data.from_files import FromFiles
 from bench.errors import DataError
+from bench.experiment import Request, plan
 from bench.registry import datasets
 
 IMAGE = "COCO_val2014_000000500003.jpg"
@@ -325,3 +327,38 @@ def test_workers_find_what_one_process_finds(root: Path) -> None:
         assert one.strip is not None
         assert other.strip is not None
         assert np.array_equal(one.strip.pixels, other.strip.pixels)
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    root = tmp_path / "folder"
+    root.mkdir()
+    for number in range(40):
+        put(root / f"{number}.jpg", Scene(number).data())
+        put(root / f"{number}.txt", "a caption")
+    name = os.fsencode(str(root)) + b"/caf\xe9.jpg"
+    Path(os.fsdecode(name)).write_bytes(Scene(3).data())
+    report = check("folder", root)
+    assert [problem.file for problem in report.problems] == ["folder/caf\\udce9.jpg"]
+    with tarfile.open(tmp_path / "train.tar", "w") as archive:
+        info = tarfile.TarInfo(os.fsdecode(b"caf\xe9.jpg"))
+        info.size = 4
+        archive.addfile(info, io.BytesIO(b"abcd"))
+    (tmp_path / "web").mkdir()
+    (tmp_path / "train.tar").rename(tmp_path / "web/a.tar")
+    assert [problem.what for problem in check("webdataset", tmp_path / "web").problems] == ["no captions"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read(root: Path) -> None:
+    (root / "annotations").chmod(0)
+    try:
+        assert check("coco", root).errors
+    finally:
+        (root / "annotations").chmod(0o755)
+
+
+def test_relative_roots_are_made_absolute(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root.parent)
+    setting = Setting("coco", "root", "coco")
+    cells = plan(Request(("vqgan",), ("reconstruction",), ("coco",), "smoke", settings=(setting,)))
+    assert cells[0].dataset.arguments["root"] == root

@@ -10,7 +10,7 @@ from typing import ClassVar
 from bench.data import plain_pickle
 from bench.data.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts, Problem
 from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import captions_in, find, safe_name
+from bench.data.paths import captions_in, find, printable, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -62,12 +62,13 @@ class CelebaHq(FromFiles):
         for stem in plain_pickle.names(find(root, f"{'test' if split == 'test' else 'train'}/filenames.pickle")):
             try:
                 safe_name(stem)
-                if split == "test" or belongs(split, stem):
+                key = printable(stem)
+                if split == "test" or belongs(split, key):
                     captions = captions_in(texts / f"{stem}.txt")
                     image = ImageFile(images, f"{stem}.jpg")
-                    found.add(Example(stem, image, captions, mask=masks.of(stem)), ("captions",))
+                    found.add(Example(key, image, captions, mask=masks.of(stem)), ("captions",))
             except DataError as error:
-                found.problems.append(Problem(stem[:80], str(error)))
+                found.problems.append(Problem(f"{stem!r:.80}", str(error)))
         return found
 
 

@@ -55,7 +55,7 @@ def check(name: str, root: Path) -> Report:
     report = Report(name, str(root), get=made.get)
     report.published = {split: dict(counts) for split, counts in made.published.items()}
     try:
-        made.sources(made.folder())
+        made.present()
     except DataError as error:
         report.errors.append(str(error))
         return report
@@ -94,7 +94,7 @@ def as_text(report: Report) -> str:
 
 
 def _read(made: FromFiles, split: str, report: Report) -> None:
-    listing = made.listing(made.folder(), split)
+    listing = made.read(split)
     examples = made.chosen(listing, split)
     report.problems += listing.problems
     counts: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import fingerprint
 from bench.contracts import Progress
+from bench.data.paths import printable
 from bench.errors import DataError
 from bench.files import write_atomic
 
@@ -55,7 +56,7 @@ def _walk(root: Path, sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
 
 def _name(base: Path, path: str) -> str:
     """Relative and with forward slashes, so that the same files have the same hash wherever they lie."""
-    return Path(os.path.relpath(path, base)).as_posix()
+    return printable(Path(os.path.relpath(path, base)).as_posix())
 
 
 def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, list[object]]:

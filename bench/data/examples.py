@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image
 
-from bench.data.paths import inside
+from bench.data.paths import inside, printable
 from bench.errors import DataError
 
 
@@ -39,11 +39,13 @@ class ImageFile(NamedTuple):
                 return file.read(-1 if self.size is None else self.size)
         except FileNotFoundError as error:
             raise DataError("no such file") from error
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # a value error: no name that a file could have
+            raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
     def __str__(self) -> str:
-        return f"{self.folder.name}/{self.name}" + (f" at byte {self.offset}" if self.size is not None else "")
+        return printable(f"{self.folder.name}/{self.name}") + (
+            f" at byte {self.offset}" if self.size is not None else ""
+        )
 
 
 class Asked(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from bench.data.examples import Example, ImageFile, Listing, Problem
 from bench.data.from_files import FromFiles, held_out
 from bench.data.json_rows import parse
-from bench.data.paths import captions_in, clean, find_root, read_text, safe_name
+from bench.data.paths import captions_in, clean, find_root, printable, read_text, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -57,18 +57,19 @@ class Folder(FromFiles):
         found = Listing()
         captions, wanted = _captions(root, found.problems), () if self.lacks("captions") else ("captions",)
         own = _own_folders(root)
-        names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
-        for name in captions.keys() - set(names):
+        paths = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
+        names = {printable(path.as_posix()): path.as_posix() for path in paths}
+        for name in captions.keys() - names.keys():
             found.problems.append(Problem(name[:80], "captions of an image that is not there"))
-        for name in names:
-            if _split_of(name, own) == split:
+        for key, name in names.items():
+            if _split_of(key, own) == split:
                 beside = (root / name).with_suffix(".txt")
                 try:
-                    texts = tuple(captions.get(name, ())) or (captions_in(beside) if beside.is_file() else ())
+                    texts = tuple(captions.get(key, ())) or (captions_in(beside) if beside.is_file() else ())
                 except DataError as error:
-                    found.problems.append(Problem(name[:80], str(error)))
+                    found.problems.append(Problem(key[:80], str(error)))
                 else:
-                    found.add(Example(name, ImageFile(root, name), texts), wanted)
+                    found.add(Example(key, ImageFile(root, name), texts), wanted)
         return found
 
 
@@ -103,7 +104,7 @@ def _captions(root: Path, problems: list[Problem]) -> dict[str, list[str]]:
     for number, (name, texts) in enumerate(read(path), 1):
         given = [clean(text) for text in (texts if isinstance(texts, list) else [texts])]
         try:
-            found[Path(safe_name(name)).as_posix()] += [text for text in given if text]
+            found[printable(Path(safe_name(name)).as_posix())] += [text for text in given if text]
         except DataError as error:
             problems.append(Problem(f"{path.name}, row {number}", str(error)))
         if not any(given):

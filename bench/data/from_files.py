@@ -26,7 +26,7 @@ from bench.data import digest, prepared
 from bench.data.decode import Decoded, Growing, Shape, decode_all
 from bench.data.examples import Example, Listing, Problem
 from bench.data.fit import CUT_AWAY, Fit
-from bench.data.paths import find_root
+from bench.data.paths import find_root, reading
 from bench.data.training_view import read_strips, write_index
 from bench.errors import DataError
 from bench.files import whole_folder
@@ -81,14 +81,25 @@ class FromFiles:
         """The data set's folder. Raises `DataError` where there is none."""
         return find_root(self.name, self.root, self.get)
 
+    def present(self) -> Sequence[Path]:
+        """All `sources`. Raises `DataError` where one is missing."""
+        root = self.folder()
+        with reading(root):
+            return self.sources(root)
+
+    def read(self, split: str) -> Listing:
+        """What the files say of a split. Raises `DataError` where they cannot be read."""
+        root = self.folder()
+        with reading(root):
+            return self.listing(root, split)
+
     def fingerprint(self) -> str:
         """Hash of arguments and of the content of all files.
 
         Raises:
             DataError: files are missing.
         """
-        root = self.folder()
-        files = digest.of_files(root, self.sources(root), self.cache, reporter(self.name))
+        files = digest.of_files(self.folder(), self.present(), self.cache, reporter(self.name))
         return fingerprint.of_value([files, self._arguments()])
 
     def split(self, name: str, cache: Path) -> Split:
@@ -139,7 +150,7 @@ class FromFiles:
         return {name: value for name, value in values.items() if not isinstance(value, Path) and name != "cache"}
 
     def _prepare(self, name: str, folder: Path) -> None:
-        listing = self.listing(self.folder(), name)
+        listing = self.read(name)
         examples = self.chosen(listing, name)
         if not examples:
             raise DataError(f"{self.name} {name}: no image can be used{_first(listing.problems)}. {self.get}")

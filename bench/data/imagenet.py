@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from bench.data.examples import Asked, Example, ImageFile, Listing, Problem
 from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import clean, find, read_text
+from bench.data.paths import clean, find, printable, read_text
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -55,9 +55,9 @@ class ImageNet(FromFiles):
                 continue
             caption = f"a photo of {'an' if title[0].lower() in 'aeiou' else 'a'} {title}"
             for path in sorted(folder.iterdir()):
-                key = f"{folder.name}/{path.name}"
+                key = printable(f"{folder.name}/{path.name}")
                 if split == "test" or belongs(split, key):
-                    image = ImageFile(base, key)
+                    image = ImageFile(base, f"{folder.name}/{path.name}")
                     found.add(Example(key, image, (caption,), (Asked(QUESTION, title, "class"),)))
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from bench.errors import DataError
@@ -45,10 +47,11 @@ def find_root(name: str, root: Path | None, get: str) -> Path:
     """
     if root is None:
         raise DataError(f"{name} is read from a folder: --data-root DIR, with the data in DIR/{name}. {get}")
-    if root.is_file():
-        raise DataError(f"{root} is a file; unpack it, and give the folder that holds what was in it")
-    if not root.is_dir():
-        raise DataError(f"{root} does not exist. {get}")
+    with reading(root):
+        if root.is_file():
+            raise DataError(f"{root} is a file; unpack it, and give the folder that holds what was in it")
+        if not root.is_dir():
+            raise DataError(f"{root} does not exist. {get}")
     return root
 
 
@@ -95,6 +98,20 @@ def clean(text: object) -> str:
         return ""
     text = text.replace("�", " ").replace("\0", " ")
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+
+
+def printable(text: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are not UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """What the system refuses below `folder` is a `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
 
 
 def captions_in(path: Path) -> tuple[str, ...]:

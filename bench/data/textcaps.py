@@ -53,7 +53,7 @@ class TextCaps(FromFiles):
                 captions[key].append(text)
             else:
                 captions[key] += []
-                found.problems.append(Problem(f"{path.name}, image {key[:80]}", "an empty caption"))
+                found.problems.append(Problem(f"{path.name}, image {key!r:.80}", "an empty caption"))
         for key, texts in captions.items():
             if split == "test" or belongs(split, key):
                 try:

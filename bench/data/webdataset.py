@@ -13,7 +13,7 @@ from bench.data.examples import Example, ImageFile, Listing, Problem
 from bench.data.folder import ENDINGS, OWN, TEST_SHARE, TEXT_KEYS
 from bench.data.from_files import FromFiles, held_out
 from bench.data.json_rows import parse
-from bench.data.paths import clean
+from bench.data.paths import clean, printable
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -98,10 +98,10 @@ def _samples(shard: Path, problems: list[Problem]) -> Iterator[tuple[str, list[M
             for info in archive:
                 if not info.isfile() or info.issparse():
                     continue
-                folder, slash, name = info.name.rpartition("/")
+                folder, slash, name = printable(info.name).rpartition("/")
                 stem, dot, ending = name.partition(".")
                 if info.size > MAX_MEMBER_BYTES:
-                    problems.append(Problem(f"{shard.name}: {info.name[:80]}", "is too large"))
+                    problems.append(Problem(f"{shard.name}: {printable(info.name)[:80]}", "is too large"))
                     continue
                 ending = f"{dot}{ending}".lower()
                 opened = archive.extractfile(info) if ending in (*TEXT_ENDINGS, ".json") else None
