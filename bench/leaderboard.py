@@ -60,9 +60,12 @@ class Leaderboard:
 def render(records: Iterable[Record], store: RecordStore | None = None) -> Leaderboard:
     """The leaderboard of these records; `store` holds the per-example scores, without it there are fewer intervals."""
     newest: dict[Any, Record] = {}
+    version: dict[Any, int] = {}
     for record in sorted(records, key=lambda record: (_age(record), record.key)):
-        newest[_dataset(record), record.preset, record.task, method_of(record), record.seed] = record
-    shown = [newest[cell] for cell in sorted(newest)]
+        cell = _dataset(record), record.preset, record.task, method_of(record), record.seed
+        newest[*cell, record.protocol_hash] = record
+        version[cell] = max(version.get(cell, 0), _version(record))
+    shown = [newest[place] for place in sorted(newest) if _version(newest[place]) == version[place[:-1]]]
     sections = _grouped(shown, lambda record: (_dataset(record), record.preset))
     titles = _labels(
         {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
@@ -160,6 +163,12 @@ def _differences(first: Record, other: Record) -> list[str]:
     two = other.protocol | {"data set fingerprint": other.dataset.fingerprint}
     keys = sorted(key for key in {*one, *two} if _text(one.get(key)) != _text(two.get(key)))
     return [f"{key}: {_text(two.get(key))}, not {_text(one.get(key))}" for key in keys]
+
+
+def _version(record: Record) -> int:
+    """Of the task's protocol. A newer one replaces an older; others of the same version stand side by side."""
+    found = record.protocol.get("version", 0)
+    return found if isinstance(found, int) else 0
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], T]) -> dict[T, list[Record]]:

@@ -88,6 +88,21 @@ def test_the_newest_record_of_a_cell_counts() -> None:
     assert rows(shown([failed, new, old])) == {"method": [], "lgvq [1]": []}
 
 
+def test_two_settings_of_a_task_stand_side_by_side_and_an_old_version_does_not() -> None:
+    gpt, diffusion = ({"version": 2, "generator": name} for name in ("gpt", "diffusion"))
+    records = [
+        a_record("a", 0.5, protocol=gpt, day=1),
+        a_record("b", 0.6, protocol=gpt, day=1),
+        a_record("a", 0.3, protocol=diffusion, day=2),
+        a_record("a", 0.9, protocol={"version": 1}, day=3),
+    ]
+    text = shown(records)
+    assert "Not comparable with the first table of this task: generator: diffusion, not gpt" in text
+    assert "0.500" in text
+    assert "0.300" in text
+    assert "0.900" not in text
+
+
 def test_unlike_protocols_are_never_in_one_table() -> None:
     records = [
         a_record("a", 0.5),
