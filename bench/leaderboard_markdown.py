@@ -57,14 +57,18 @@ def shown(cell: Cell | None, decimals: int) -> str:
 
 def decimals_of(table: Table, column: int) -> int:
     """As many decimals as give the column's largest value three or four digits; blind baselines may be far off it."""
-    rows = [row for row in table.rows if not row.reference] or table.rows
-    cells = [row.cells[column] for row in rows]
+    competing = [row.cells[column] for row in table.rows if not row.reference]
+    cells = competing if any(cell is not None and cell.estimate.mean for cell in competing) else _column(table, column)
     largest = max((abs(cell.estimate.mean) for cell in cells if cell is not None), default=0.0)
     whole = all(cell is None or cell.estimate.mean % 1 == 0 for cell in cells)
     if largest == 0 or (whole and table.columns[column].higher_is_better is None):
         return 0
     exponent = int(f"{largest:e}".partition("e")[2])
     return min(max(3 - exponent, 0), 3) if exponent >= 0 else min(2 - exponent, 8)
+
+
+def _column(table: Table, column: int) -> list[Cell | None]:
+    return [row.cells[column] for row in table.rows]
 
 
 def parts_of(table: Table) -> list[list[int]]:
