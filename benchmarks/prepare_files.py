@@ -19,8 +19,8 @@ from PIL import Image, ImageFilter
 
 from bench.data.decode import Shape, decode_all
 from bench.data.examples import Example, ImageFile
-from bench.data.from_files import write
 from bench.data.prepared import read
+from bench.data.write import write
 
 BATCH = 32
 

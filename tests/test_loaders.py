@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from bench.data.examples import Listing
 from bench.data.fit import Fit, square
 from bench.data.from_files import FromFiles
 from bench.errors import DataError
-from bench.registry import datasets
+from bench.registry import ROOT, datasets
 
 FROM_FILES = [entry.name for entry in datasets.entries() if entry.facts.get("reads_files")]
 OWN_SIZE = {"folder", "webdataset", "refcoco"}
@@ -285,3 +287,19 @@ def test_a_listing_says_what_it_lacks(miniatures: Path, tmp_path: Path) -> None:
     listing: Listing = made("coco", root).listing(root, "test")
     assert len(listing.examples) == TEST - 1
     assert sorted(problem.what for problem in listing.problems) == ["an empty caption", "no captions"]
+
+
+def test_another_loader_prepares_anew(miniatures: Path, tmp_path: Path) -> None:
+    """The key of what is prepared covers the loader's own code, not only that of the base."""
+    source = (ROOT / "bench/data/folder.py").read_text(encoding="utf-8")
+    for name, share in (("one", 10), ("two", 5)):
+        path = tmp_path / f"{name}.py"
+        path.write_text(source.replace("TEST_SHARE = 10", f"TEST_SHARE = {share}"))
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.Folder(size=16, root=miniatures / "folder").split("test", tmp_path / "cache")
+        del sys.modules[name]
+    assert len(list((tmp_path / "cache/data").iterdir())) == 2

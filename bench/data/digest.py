@@ -38,7 +38,10 @@ def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: 
             found.update(pool.map(lambda file: _entry(file, known), chunk))
             progress(start + len(chunk), len(files), "hash files")
     if memory is not None and found != known:
-        write_atomic(memory, json.dumps(found).encode())
+        try:
+            write_atomic(memory, json.dumps(found).encode())
+        except OSError as error:
+            raise DataError(f"{memory} cannot be written: {error.strerror}") from error
     return fingerprint.of_value([[name, entry[2]] for name, entry in found.items()])
 
 

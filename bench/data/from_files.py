@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import inspect
 import json
 import sys
 import zlib
@@ -18,16 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from bench import fingerprint
-from bench.contracts import Box, Question, Split
+from bench.contracts import Split
 from bench.data import digest, prepared
-from bench.data.decode import Decoded, Growing, Shape, decode_all
+from bench.data.decode import Shape
 from bench.data.examples import Example, Listing, Problem
 from bench.data.fit import CUT_AWAY, Fit
 from bench.data.paths import find_root, reading
-from bench.data.training_view import read_strips, write_index
+from bench.data.training_view import read_strips
+from bench.data.write import write
 from bench.errors import DataError
 from bench.files import whole_folder
 from bench.progress import reporter
@@ -108,7 +108,8 @@ class FromFiles:
         Raises:
             DataError: files are missing, or more than `tolerate` of the images are, or are broken.
         """
-        key = fingerprint.of_value([self.fingerprint(), fingerprint.of_code([Path(__file__)])])[:16]
+        code = fingerprint.of_code([Path(inspect.getfile(type(self)))])
+        key = fingerprint.of_value([self.fingerprint(), code])[:16]
         folder = cache / "data" / f"{self.name}-{key}" / name
         if not folder.exists():
             try:
@@ -190,52 +191,6 @@ def belongs(split: str, key: str) -> bool:
 def summary(problems: Sequence[Problem]) -> list[tuple[str, int]]:
     """Each kind of problem, without the numbers of single files, and how often it occurs."""
     return list(Counter(problem.what.partition(":")[0] for problem in problems).items())
-
-
-def write(examples: Sequence[Example], folder: Path, shape: Shape, progress: Any) -> list[Problem]:
-    """Decode the examples and write them in the prepared form; returns what had to be left out."""
-    notes, problems = prepared.Annotations(), []
-    lengths: list[int] = []
-    turned: list[bool] = []
-    size, masks = shape.size, any(example.mask for example in examples)
-    with (
-        Growing(folder / "images.npy", (size, size, 3)) as images,
-        Growing(folder / "masks.npy", (size, size)) as mask_rows,
-        Growing(folder / "strips.npy", (size, 3)) as strips,
-    ):
-        for example, found in zip(examples, decode_all(examples, shape, progress), strict=True):
-            if isinstance(found, Problem):
-                problems.append(found)
-                continue
-            problems += annotate(example, found, images.count, notes)
-            images.append(found.pixels[None])
-            if masks:
-                mask_rows.append((np.zeros((size, size), np.uint8) if found.mask is None else found.mask)[None])
-            if found.strip is not None:
-                strips.append(found.strip.pixels)
-                lengths.append(len(found.strip.pixels))
-                turned.append(found.strip.turned)
-    if not masks:
-        (folder / "masks.npy").unlink()
-    if lengths:
-        write_index(folder, lengths, turned)
-    else:
-        (folder / "strips.npy").unlink()
-    (folder / "annotations.json").write_text(json.dumps(prepared._columns(notes)), encoding="utf-8")
-    return problems
-
-
-def annotate(example: Example, found: Decoded, number: int, notes: prepared.Annotations) -> list[Problem]:
-    """Add what is said about image `number`; returns the boxes that had to be left out."""
-    problems = []
-    notes.captions.append(list(example.captions))
-    notes.questions += [Question(number, *asked) for asked in example.questions]
-    for pointed, box in zip(example.boxes, found.boxes, strict=True):
-        if isinstance(box, str):
-            problems.append(Problem(str(example.image), box))
-        else:
-            notes.boxes.append(Box(number, pointed.text, box))
-    return problems
 
 
 def _read_left_out(folder: Path) -> list[str]:
