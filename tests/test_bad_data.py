@@ -22,7 +22,7 @@ from bench.arguments import Setting
 from bench.data import decode
 from bench.data.check import check
 from bench.data.from_files import FromFiles
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 from bench.experiment import Request, plan
 from bench.registry import datasets
 
@@ -247,7 +247,7 @@ def test_an_archive_instead_of_the_root(tmp_path: Path) -> None:
         datasets.get("coco").load()(root=tmp_path / "coco.zip").fingerprint()
     with pytest.raises(DataError, match="does not exist"):
         datasets.get("coco").load()(root=tmp_path / "none").fingerprint()
-    with pytest.raises(DataError, match="--data-root DIR"):
+    with pytest.raises(UsageError, match="--data-root DIR"):
         datasets.get("coco").load()().fingerprint()
 
 

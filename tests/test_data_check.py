@@ -91,14 +91,14 @@ def test_every_task_runs_on_every_data_set(name: str, bench: Bench, miniatures: 
     assert ran.returncode == 0, ran.stderr
     records = RecordStore(tmp_path / "results").all().records
     assert {record.status for record in records} <= {"ok", "skipped"}
-    for record in records:
+    for record in (record for record in records if record.task in tasks.names()):
         lacking = set(tasks.get(record.task).facts["needs"]) - set(datasets.get(name).facts["offers"])
         assert (record.status == "skipped") is bool(lacking)
 
 
 def test_a_run_without_the_files(bench: Bench, tmp_path: Path) -> None:
     ran = bench(*RUN, "--datasets", "coco", "--tasks", "captioning")
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert ran.stderr.startswith("error: coco is read from a folder: --data-root DIR")
     ran = bench(*RUN, "--datasets", "coco", "--tasks", "captioning", "--data-root", str(tmp_path / "none"))
     assert ran.returncode == 1

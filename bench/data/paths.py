@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 
 MAX_TEXT_BYTES = 2**28
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -43,10 +43,11 @@ def find_root(name: str, root: Path | None, get: str) -> Path:
     """The data set's folder.
 
     Raises:
-        DataError: it is not given, missing or not a folder; the text says how to get it.
+        UsageError: it is not given.
+        DataError: it is missing or not a folder; the text says how to get it.
     """
     if root is None:
-        raise DataError(f"{name} is read from a folder: --data-root DIR, with the data in DIR/{name}. {get}")
+        raise UsageError(f"{name} is read from a folder: --data-root DIR, with the data in DIR/{name}. {get}")
     with reading(root):
         if root.is_file():
             raise DataError(f"{root} is a file; unpack it, and give the folder that holds what was in it")
