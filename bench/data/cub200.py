@@ -15,7 +15,7 @@ from bench.data.paths import captions_in, find, read_text, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 
-TEXTS = ("text_c10", "birds/text", "text/text", "text", "cub-img-text/birds/text")
+TEXTS = ("text_c10", "birds/text", "text/text", "text")
 QUESTION = "what bird is this?"
 
 
