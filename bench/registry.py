@@ -157,7 +157,7 @@ tasks = Registry("task", "tasks", "tasks")
 datasets = Registry("data set", "datasets", "bench/data")
 text_encoders = Registry("text encoder", "text_encoders", "bench/text")
 metrics = Registry("metric", "metrics", "bench/metrics")
-extractors = Registry("feature extractor", "extractors", "bench/metrics")
+extractors = Registry("feature extractor", "extractors", "bench/features")
 REGISTRIES = (methods, tasks, datasets, text_encoders, metrics, extractors)
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from bench.data.decode import Shape, decode_all
-from bench.data.examples import Example, ImageFile
-from bench.data.prepared import read
-from bench.data.write import write
+from bench.data.pixels.prepared import read
+from bench.data.reading.decode import Shape, decode_all
+from bench.data.reading.examples import Example, ImageFile
+from bench.data.reading.write import write
 
 BATCH = 32
 

@@ -17,14 +17,14 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bench.arguments import parse_setting, resolve
 from bench.contracts import Batch, TextBatch, Tokenizer
-from bench.environment import peak_memory_mib
 from bench.errors import BenchError
+from bench.experiment.arguments import parse_setting, resolve
+from bench.experiment.train import parameter_groups
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
+from bench.system.environment import peak_memory_mib
 from bench.text import load_text_encoder
-from bench.train import parameter_groups
 
 CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
 
@@ -48,7 +48,7 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
     tokenizer: Tokenizer = method.build(preset, "emoji-scenes", encoder)
     assert isinstance(tokenizer, nn.Module)
     tokenizer.to(device).train()
-    tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in `bench.train`
+    tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in `bench.experiment.train`
     images = torch.rand(preset.batch_size, 3, preset.image_size, preset.image_size, device=device) * 2 - 1
     text = None
     if encoder is not None:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from bench.contracts import Quantized
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.quantizers import codebook_loss, to_quantized, to_rows, uniform_codebook
-from methods.renewal import Init, Renewal, sample_rows
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Renewal, sample_rows
+from methods.parts.vector_quantizer import codebook_loss, to_quantized, to_rows, uniform_codebook
 
 Distance = Literal["l2", "cos"]
 Anchor = Literal["closest", "probrandom", "random"]
@@ -116,7 +116,7 @@ class Cvq:
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
 
     "cvq" has its authors' defaults. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
-    codes: K, by default the preset's. init: see `methods.renewal`.
+    codes: K, by default the preset's. init: see `methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2307.15139"

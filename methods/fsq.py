@@ -11,9 +11,9 @@ from vector_quantize_pytorch import FSQ
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.wrapped import Wrapped
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.library_quantizer import Wrapped
 
 
 @methods.register("fsq")

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from bench.contracts import Quantized
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.quantizers import to_rows
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.vector_quantizer import to_rows
 
 HOT, COLD = 1.0, 1 / 16
 """Temperature at the start and at the end of training (dVAE, appendix A.2)."""

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from bench.contracts import Quantized
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.quantizers import to_rows
-from methods.renewal import Init, Renewal, Revive
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Renewal, Revive
+from methods.parts.vector_quantizer import to_rows
 
 TEMPERATURE = 0.01
 """Of the entropy loss, as released."""
@@ -71,8 +71,8 @@ def entropy_loss(logits: Tensor) -> Tensor:
 class Ibq:
     """IBQ: index backpropagation, every code gets a gradient at every step (Shi et al. 2024).
 
-    codes: K, by default the preset's. beta, entropy: weights as released. init, revive: see `methods.renewal`; the
-    paper's own start ("uniform" here, as for the others) is a standard normal.
+    codes: K, by default the preset's. beta, entropy: weights as released. init, revive: see
+    `methods.parts.codebook_renewal`; the paper's own start ("uniform" here, as for the others) is a standard normal.
     """
 
     paper: ClassVar[str] = "arXiv:2412.02692"

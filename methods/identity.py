@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from bench.contracts import Quantized
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
 
 
 class NoQuantizer(nn.Module):

@@ -10,11 +10,11 @@ from bench.contracts import Method
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
-from methods.autoencoder import Autoencoder
-from methods.language_guidance import Masking, Reduction
-from methods.language_guided import LanguageGuidance, LanguageGuided
-from methods.language_variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
-from methods.renewal import Init, Revive
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.language.guided import LanguageGuidance, LanguageGuided
+from methods.parts.language.losses import Masking, Reduction
+from methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
 
 if TYPE_CHECKING:
     from bench.text import TextEncoder

@@ -11,14 +11,14 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from bench.codes import lookup
 from bench.contracts import Batch
+from bench.contracts.codes import lookup
 from bench.errors import DataError, UsageError
 from bench.presets import Preset
 from bench.registry import methods
-from methods.nearest import nearest_codes
-from methods.quantizers import to_rows
-from methods.taming_files import Parameters, find_mismatch, read_config, read_weights
+from methods.parts.nearest import nearest_codes
+from methods.parts.taming_files import Parameters, find_mismatch, read_config, read_weights
+from methods.parts.vector_quantizer import to_rows
 
 
 class TamingTokenizer(nn.Module):

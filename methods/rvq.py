@@ -9,10 +9,10 @@ from vector_quantize_pytorch import ResidualVQ
 
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.renewal import Init, Revive
-from methods.wrapped import Wrapped, renewed
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.library_quantizer import Wrapped, renewed
 
 
 @methods.register("rvq")
@@ -22,7 +22,7 @@ class Rvq:
 
     It spends `levels` times the tokens and bits of the other methods, so compare at equal bits/pixel.
     codes: K of each level, by default the preset's. beta: on the commitment terms. decay: of the means.
-    init, revive: of each level, see `methods.renewal`.
+    init, revive: of each level, see `methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2107.03312"

@@ -9,10 +9,10 @@ from vector_quantize_pytorch import VectorQuantize
 
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.renewal import Init, Revive
-from methods.wrapped import Wrapped, renewed
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.library_quantizer import Wrapped, renewed
 
 
 @methods.register("vq-ema")
@@ -21,7 +21,7 @@ class VqEma:
     """VQ-EMA: each code follows the mean of the features that choose it (van den Oord et al. 2017, appendix A.1).
 
     codes: K, by default the preset's. beta: on the commitment term, the only one there is. decay: of the means.
-    init, revive: see `methods.renewal`.
+    init, revive: see `methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"

@@ -9,10 +9,10 @@ from vector_quantize_pytorch import VectorQuantize
 
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.renewal import Init, Revive
-from methods.wrapped import Wrapped, renewed
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.library_quantizer import Wrapped, renewed
 
 
 @methods.register("vq-l2norm")
@@ -23,7 +23,7 @@ class VqL2Norm:
     The codes follow moving averages, as in the package this wraps; in the paper they follow the codebook loss.
     codes: K, by default the preset's. code_width: of the space in which codes are chosen; 32 in the paper, 8 in
     LlamaGen and most later work. beta: on the commitment term. decay: of the means.
-    init, revive: see `methods.renewal`.
+    init, revive: see `methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2110.04627"

@@ -13,11 +13,11 @@ from bench.contracts import Quantized
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.nearest import nearest_codes
-from methods.quantizers import codebook_loss, to_quantized, to_rows
-from methods.word_codes import WordCodes, normalised_adjacency, word_codes
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.nearest import nearest_codes
+from methods.parts.vector_quantizer import codebook_loss, to_quantized, to_rows
+from methods.parts.word_codes import WordCodes, normalised_adjacency, word_codes
 
 if TYPE_CHECKING:
     from bench.text import TextEncoder
@@ -84,7 +84,7 @@ class Vqct:
     - A position gets one code from one codebook of adjectives and nouns. There it gets two parts side by side, the
       mean of its nearest adjective codes and its nearest noun code.
     - K is `codes`, by default the preset's, not the number of words (6,207 there); where the text encoder knows fewer
-      words, pairs of an adjective and a noun are codes too (see `methods.word_codes.word_codes`).
+      words, pairs of an adjective and a noun are codes too (see `methods.parts.word_codes.word_codes`).
     - Words are those of the text encoder's vocabulary whose part of speech a lexicon knows, in vocabulary order. There
       they are the frequent ones of image captions, tagged in context; so here some have little to do with images.
     - A noun is joined with the adjectives nearest to it in embedding, a pair with its words. There an adjective is

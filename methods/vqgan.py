@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from bench.presets import Preset
 from bench.registry import methods
-from methods.adversarial import AdversarialObjective, Perceptual
-from methods.autoencoder import Autoencoder
-from methods.quantizers import VectorQuantizer
-from methods.renewal import Init, Revive
+from methods.parts.adversarial import AdversarialObjective, Perceptual
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.vector_quantizer import VectorQuantizer
 
 
 @methods.register("vqgan")
@@ -19,7 +19,7 @@ class VqGan:
     """VQ-GAN: nearest code, L1 + LPIPS, patch discriminator from a later step on (Esser et al. 2021).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as released.
-    init, revive: see `methods.renewal`.
+    init, revive: see `methods.parts.codebook_renewal`.
     perceptual: "auto" takes VGG's LPIPS with taming's backbone and none with the light one.
     """
 

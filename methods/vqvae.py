@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from bench.presets import Preset
 from bench.registry import methods
-from methods.autoencoder import Autoencoder
-from methods.quantizers import VectorQuantizer
-from methods.renewal import Init, Revive
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.codebook_renewal import Init, Revive
+from methods.parts.vector_quantizer import VectorQuantizer
 
 
 class PixelObjective(nn.Module):
@@ -29,7 +29,7 @@ class VqVae:
     """VQ-VAE: nearest code, straight-through gradient, L1 + L2 (van den Oord et al. 2017).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as in the
-    released code LG-VQ builds on. init, revive: see `methods.renewal`.
+    released code LG-VQ builds on. init, revive: see `methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"

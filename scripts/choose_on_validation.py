@@ -22,15 +22,15 @@ from torch import nn
 
 from bench.contracts import Split
 from bench.data.emoji_scenes import EmojiScenes
+from bench.experiment.train import train
+from bench.features.extractor import load_extractor
 from bench.images import to_float, to_uint8
 from bench.metrics import distance, image
-from bench.metrics.extractors import load_extractor
-from bench.nn import backbones
 from bench.presets import PRESETS
 from bench.registry import methods
-from bench.train import train
-from methods import adversarial, random_codebook
-from methods.quantizers import VectorQuantizer
+from methods import random_codebook
+from methods.parts import adversarial, backbones
+from methods.parts.vector_quantizer import VectorQuantizer
 
 CPU = torch.device("cpu")
 TINY = PRESETS["tiny"]

@@ -24,9 +24,9 @@ from bench.contracts import Split
 from bench.data.easy_vqa import EasyVqa
 from bench.data.emoji_scenes import EmojiScenes
 from bench.images import to_float
+from bench.system.torchvision_ops import make_importable
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, Vocabulary, split_words
 from bench.text.towers import Towers
-from bench.torchvision_ops import make_importable
 
 CPU = torch.device("cpu")
 RATE = 1e-3

@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.captions import check_captions, one_each
-from bench.codes import Codes
 from bench.contracts import DataSet, MaskAt, Method, Score, Split, TaskResult, WordPredictor
-from bench.image_controls import PROTOCOL as IMAGE_CONTROLS
-from bench.image_controls import Vectors, image_controls
-from bench.masking import masking_turns, most_frequent, piece_names
+from bench.contracts.codes import Codes
 from bench.metrics import similarity
-from bench.nn import word_probe
 from bench.presets import HeadBudget
 from bench.registry import tasks
 from bench.text import TextEncoder, load_text_encoder
-from bench.word_guesses import guess, score_words, word_table
+from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
+from tasks.parts.image_controls import Vectors, image_controls
+from tasks.parts.language.captions import check_captions, one_each
+from tasks.parts.language.masking import masking_turns, most_frequent, piece_names
+from tasks.parts.language.word_guesses import guess, score_words, word_table
+from tasks.parts.networks import word_probe
 
 MASKED = {"": 1, "/mask-3": 3}
 """Part of the metric's name to how many words of a caption are masked."""

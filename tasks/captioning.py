@@ -11,16 +11,16 @@ from typing import Literal
 import numpy as np
 import torch
 
-from bench.captions import check_captions
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.images import grid_png
-from bench.metrics import caption_scores
 from bench.metrics.captions import distinct_captions, novelty
-from bench.nn import captioner
 from bench.presets import HeadBudget
 from bench.registry import tasks
-from bench.vocabulary import WORD, Vocabulary
+from tasks.parts.language import caption_scores
+from tasks.parts.language.captions import check_captions
+from tasks.parts.language.vocabulary import WORD, Vocabulary
+from tasks.parts.networks import captioner
 
 ELSEWHERE = ("cider_d", "bleu_4")
 """What is measured on further test splits."""

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.images import comparison_png
-from bench.metrics import generated
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.nn import sample_images
-from bench.nn.code_generator import Autoregressive, NoCondition, no_indices
-from bench.nn.fit_generator import fitted
-from bench.nn.gpt import Sampling
-from bench.nn.sample_images import make_images
 from bench.presets import HeadBudget
 from bench.registry import tasks
+from tasks.parts.generator import sample, scores
+from tasks.parts.generator.fit import fitted
+from tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
+from tasks.parts.generator.sample import make_images
+from tasks.parts.networks.gpt import Sampling
 
 SAMPLING = Sampling()
 SHOWN = 16
@@ -47,8 +46,8 @@ class Completion:
         return {
             "version": 1,
             "given": "the codes of the upper half; the whole image is decoded and compared",
-            **generated.protocol(self.extractors),
-            **sample_images.protocol(SAMPLING),
+            **scores.protocol(self.extractors),
+            **sample.protocol(SAMPLING),
         }
 
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
@@ -71,7 +70,7 @@ class Completion:
         originals = dataset["test"].images
         result = TaskResult(metrics={})
         if codes is None:
-            images = generated.training_images(dataset["train"], len(originals), seed)
+            images = scores.training_images(dataset["train"], len(originals), seed)
             upper = originals.shape[1] // 2
             images[:, :upper] = originals[:, :upper]
         else:
@@ -93,7 +92,7 @@ class Completion:
                 device,
                 given=lambda whole: whole[:, : whole.shape[1] // 2],
             )
-        generated.score(result, images, dataset, self.extractors, device)
+        scores.score(result, images, dataset, self.extractors, device)
         shown = np.asarray(originals[:SHOWN])
         result.samples["completions.png"] = comparison_png(shown, images[:SHOWN], 8, scale=3)
         return result

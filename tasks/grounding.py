@@ -12,19 +12,19 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from bench.codes import Codes
 from bench.contracts import Box, DataSet, Method, Question, Score, Split, TaskResult
-from bench.image_controls import PROTOCOL as IMAGE_CONTROLS
-from bench.image_controls import Vectors, image_controls
+from bench.contracts.codes import Codes
 from bench.images import grid_png
 from bench.metrics.boxes import box_accuracy, box_iou, corners
-from bench.nn import head
-from bench.nn.transformer import Transformer
 from bench.presets import HeadBudget
-from bench.questions import OUTSIDE, Asked
 from bench.registry import tasks
-from bench.torchvision_ops import make_importable
-from bench.vocabulary import PADDING, Vocabulary
+from bench.system.torchvision_ops import make_importable
+from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
+from tasks.parts.image_controls import Vectors, image_controls
+from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.vocabulary import PADDING, Vocabulary
+from tasks.parts.networks import head
+from tasks.parts.networks.transformer import Transformer
 
 WORDS = 20
 PER_IMAGE = 16

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Question, Score, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.errors import DataError
 from bench.metrics.classification import accuracy, by_kind
 from bench.presets import HeadBudget

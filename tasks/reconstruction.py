@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench import alarms
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.errors import DataError
 from bench.images import comparison_png, to_uint8
 from bench.metrics import codebook, image, image_sets
@@ -19,6 +18,7 @@ from bench.metrics.image_sets import FeatureExtractors
 from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
 from bench.metrics.lpips import SOURCES, Backbone, Lpips, lpips
 from bench.presets import HeadBudget
+from bench.records import alarms
 from bench.registry import tasks
 
 BATCH = 250

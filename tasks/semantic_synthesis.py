@@ -8,22 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.errors import DataError
 from bench.images import grid_png
-from bench.metrics import generated
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.metrics.masks import mask_agreement
-from bench.nn import sample_images
-from bench.nn.code_generator import Autoregressive, no_indices
-from bench.nn.fit_generator import fitted
-from bench.nn.gpt import Sampling
-from bench.nn.mask_condition import MaskCondition
-from bench.nn.sample_images import make_images
-from bench.nn.segmenter import Segmenter, classes_of, fitted_segmenter, segment
 from bench.presets import HeadBudget
 from bench.registry import tasks
+from tasks.parts.generator import sample, scores
+from tasks.parts.generator.fit import fitted
+from tasks.parts.generator.mask_condition import MaskCondition
+from tasks.parts.generator.model import Autoregressive, no_indices
+from tasks.parts.generator.sample import make_images
+from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.segmenter import Segmenter, classes_of, fitted_segmenter, segment
 
 SAMPLING = Sampling()
 SHOWN = 8
@@ -53,8 +52,8 @@ class SemanticSynthesis:
             "condition": "the mask's patch behind each code, as shares of classes in cells of it; no second codebook",
             "mask_agreement": "IoU of the given mask and what a U-Net trained on real training images sees, mean over "
             "the classes in the given mask; @real: of the real test images",
-            **generated.protocol(self.extractors),
-            **sample_images.protocol(SAMPLING),
+            **scores.protocol(self.extractors),
+            **sample.protocol(SAMPLING),
         }
 
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
@@ -80,7 +79,7 @@ class SemanticSynthesis:
         segmenter = fitted_segmenter(dataset["train"], device)
         result = TaskResult(metrics={})
         if codes is None:
-            made = {name: generated.training_images(dataset["train"], len(dataset[name]), seed) for name in tests}
+            made = {name: scores.training_images(dataset["train"], len(dataset[name]), seed) for name in tests}
         else:
             grid, classes = codes["train"].grid, classes_of(dataset["train"])
             model, result.cost["generator_fit_s"] = fitted(
@@ -97,7 +96,7 @@ class SemanticSynthesis:
                 made[name], spent = make_images(model, codes[name], name, SAMPLING, seed, device)
                 if name == "test":
                     result.cost["generate_ms_per_image"] = spent
-        generated.score(result, made["test"], dataset, self.extractors, device)
+        scores.score(result, made["test"], dataset, self.extractors, device)
         for name in tests:
             suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
             _agreement(result, suffix, segmenter, made[name], masks[name], device)

@@ -9,23 +9,23 @@ from typing import Literal
 import numpy as np
 import torch
 
-from bench.captions import check_captions, one_each
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Score, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.errors import DataError
 from bench.images import grid_png
-from bench.metrics import clip_score, generated
+from bench.metrics import clip_score
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.nn import sample_images
-from bench.nn.code_generator import Autoregressive, CodeModel, no_indices
-from bench.nn.discrete_diffusion import DiscreteDiffusion
-from bench.nn.fit_generator import fitted
-from bench.nn.gpt import Sampling
-from bench.nn.sample_images import make_images
-from bench.nn.text_condition import TextCondition
 from bench.presets import HeadBudget
 from bench.registry import tasks
 from bench.text import load_text_encoder
+from tasks.parts.generator import sample, scores
+from tasks.parts.generator.discrete_diffusion import DiscreteDiffusion
+from tasks.parts.generator.fit import fitted
+from tasks.parts.generator.model import Autoregressive, CodeModel, no_indices
+from tasks.parts.generator.sample import make_images
+from tasks.parts.generator.text_condition import TextCondition
+from tasks.parts.language.captions import check_captions, one_each
+from tasks.parts.networks.gpt import Sampling
 
 GENERATORS: dict[str, type[CodeModel]] = {"gpt": Autoregressive, "diffusion": DiscreteDiffusion}
 SAMPLING = Sampling(top_p=0.95, guidance=3.0)
@@ -64,8 +64,8 @@ class TextToImage:
             "text_encoder": load_text_encoder(self.text_encoder).fingerprint(),
             "captions": "one of each image, drawn with the seed; in training another one each time",
             **clip_score.PROTOCOL,
-            **generated.protocol(self.extractors),
-            **sample_images.protocol(SAMPLING),
+            **scores.protocol(self.extractors),
+            **sample.protocol(SAMPLING),
         }
 
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
@@ -93,7 +93,7 @@ class TextToImage:
         captions = {name: one_each(dataset[name], range(len(dataset[name])), draw) for name in tests}
         result = TaskResult(metrics={})
         if codes is None:
-            made = {name: generated.training_images(dataset["train"], len(dataset[name]), seed) for name in tests}
+            made = {name: scores.training_images(dataset["train"], len(dataset[name]), seed) for name in tests}
         else:
             encoder = load_text_encoder(self.text_encoder, str(device))
             model, result.cost["generator_fit_s"] = fitted(
@@ -112,7 +112,7 @@ class TextToImage:
                 if name == "test":
                     result.cost["generate_ms_per_image"] = found.ms_per_image
 
-        generated.score(result, made["test"], dataset, self.extractors, device)
+        scores.score(result, made["test"], dataset, self.extractors, device)
         for name in tests:
             self._score_captions(result, name, made[name], captions[name], draw, device)
         result.samples = _samples(made["test"], captions["test"])

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.images import grid_png
-from bench.metrics import generated
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.nn import sample_images
-from bench.nn.code_generator import Autoregressive, NoCondition, no_indices
-from bench.nn.fit_generator import fitted
-from bench.nn.gpt import Sampling
-from bench.nn.sample_images import make_images
 from bench.presets import HeadBudget
 from bench.registry import tasks
+from tasks.parts.generator import sample, scores
+from tasks.parts.generator.fit import fitted
+from tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
+from tasks.parts.generator.sample import make_images
+from tasks.parts.networks.gpt import Sampling
 
 SAMPLING = Sampling()
 SHOWN = 24
@@ -45,8 +44,8 @@ class Unconditional:
         """What determines the values besides the method."""
         return {
             "version": 1,
-            **generated.protocol(self.extractors),
-            **sample_images.protocol(SAMPLING),
+            **scores.protocol(self.extractors),
+            **sample.protocol(SAMPLING),
         }
 
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
@@ -68,7 +67,7 @@ class Unconditional:
         """
         result = TaskResult(metrics={})
         if codes is None:
-            images = generated.training_images(dataset["train"], len(dataset["test"]), seed)
+            images = scores.training_images(dataset["train"], len(dataset["test"]), seed)
         else:
             model, result.cost["generator_fit_s"] = fitted(
                 Autoregressive,
@@ -82,6 +81,6 @@ class Unconditional:
             images, result.cost["generate_ms_per_image"] = make_images(
                 model, codes["test"], "test", SAMPLING, seed, device
             )
-        generated.score(result, images, dataset, self.extractors, device)
+        scores.score(result, images, dataset, self.extractors, device)
         result.samples["images.png"] = grid_png(images[:SHOWN], columns=8, scale=3)
         return result

@@ -9,17 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.answers import score_answers
-from bench.codes import Codes
 from bench.contracts import DataSet, Method, Split, TaskResult
+from bench.contracts.codes import Codes
 from bench.images import grid_png
 from bench.metrics import vqa_accuracy, wups
-from bench.nn import head
-from bench.nn.transformer import Transformer
 from bench.presets import HeadBudget
-from bench.questions import OUTSIDE, Asked
 from bench.registry import tasks
-from bench.vocabulary import END, PADDING, Vocabulary
+from tasks.parts.language.answers import score_answers
+from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
+from tasks.parts.networks import head
+from tasks.parts.networks.transformer import Transformer
 
 WORDS = 24
 PER_IMAGE = 16

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from miniatures import WRITERS
+from helpers import TOY
+from helpers.miniatures import WRITERS
 
 from bench import registry
-
-TOY = Path(__file__).with_name("toy_plugin.py")
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 

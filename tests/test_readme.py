@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.records import RecordStore
+from bench.records.store import RecordStore
 from bench.registry import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,12 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import TOY
 
 from bench import registry
 from bench.errors import UsageError
 from bench.registry import Registry, metric_facts
-
-TOY = Path(__file__).with_name("toy_plugin.py")
 
 
 def fresh(kind: str, variable: str, folder: str) -> Registry:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench.data import plain_pickle
-from bench.data.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts, Problem
-from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import captions_in, find, printable, safe_name
+from bench.data.reading import plain_pickle
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts, Problem
+from bench.data.reading.paths import captions_in, find, printable, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from bench.data import coco_files
-from bench.data.examples import Example, ImageFile, Listing, Problem
-from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import find
+from bench.data.reading import coco_files
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.paths import find
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
-from bench.data import plain_pickle
-from bench.data.examples import Asked, Example, ImageFile, Listing, Pointed, Problem
-from bench.data.fit import Fit
-from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import captions_in, find, read_text, safe_name
+from bench.data.pixels.fit import Fit
+from bench.data.reading import plain_pickle
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Asked, Example, ImageFile, Listing, Pointed, Problem
+from bench.data.reading.paths import captions_in, find, read_text, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -16,12 +16,12 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from bench import fingerprint
 from bench.contracts import Box, Question, Split
-from bench.data import prepared
+from bench.data.pixels import prepared
 from bench.errors import DataError
-from bench.files import whole_folder
 from bench.registry import datasets
+from bench.system import fingerprint
+from bench.system.files import whole_folder
 
 INSTALL = "pip install easy-vqa==1.0"
 FILES_SHA256 = "f54f02106cf540b92843e8c12a3d4aa917d1ee7c0a81dc95296fe414e062659a"

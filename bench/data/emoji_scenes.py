@@ -11,13 +11,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from bench import fingerprint
 from bench.contracts import Box, Split
-from bench.data import prepared
-from bench.data.emoji_art import ART_SHA256, NAMES, sprite
-from bench.data.emoji_language import PLACES, captions, questions
-from bench.files import whole_folder
+from bench.data.emoji.art import ART_SHA256, NAMES, sprite
+from bench.data.emoji.language import PLACES, captions, questions
+from bench.data.pixels import prepared
 from bench.registry import datasets
+from bench.system import fingerprint
+from bench.system.files import whole_folder
 
 COLORS = {
     "white": (244, 244, 244), "pink": (246, 170, 190), "yellow": (240, 222, 110), "green": (132, 196, 130),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data.examples import Example, ImageFile, Listing, Problem
-from bench.data.from_files import FromFiles, held_out
-from bench.data.json_rows import parse
-from bench.data.paths import captions_in, clean, find_root, printable, read_text, safe_name
+from bench.data.reading.base import FromFiles, held_out
+from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.json_rows import parse
+from bench.data.reading.paths import captions_in, clean, find_root, printable, read_text, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench.data.examples import Asked, Example, ImageFile, Listing, Problem
-from bench.data.from_files import FromFiles, belongs
-from bench.data.paths import clean, find, printable, read_text
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Asked, Example, ImageFile, Listing, Problem
+from bench.data.reading.paths import clean, find, printable, read_text
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from bench.data import coco_files, plain_pickle
-from bench.data.examples import Example, ImageFile, Listing, Pointed, Problem
-from bench.data.fit import Fit
-from bench.data.from_files import FromFiles
-from bench.data.json_rows import field
-from bench.data.paths import clean, find
+from bench.data.pixels.fit import Fit
+from bench.data.reading import coco_files, plain_pickle
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import Example, ImageFile, Listing, Pointed, Problem
+from bench.data.reading.json_rows import field
+from bench.data.reading.paths import clean, find
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from bench.data.examples import Example, ImageFile, Listing, Problem
-from bench.data.fit import Fit
-from bench.data.from_files import FromFiles, belongs
-from bench.data.json_rows import field, rows
-from bench.data.paths import clean, find, safe_name
+from bench.data.pixels.fit import Fit
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.json_rows import field, rows
+from bench.data.reading.paths import clean, find, safe_name
 from bench.errors import DataError
 from bench.registry import datasets
 

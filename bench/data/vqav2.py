@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import coco_files
-from bench.data.examples import Asked, Example, Listing, Problem
-from bench.data.from_files import FromFiles, belongs
-from bench.data.json_rows import field, rows
-from bench.data.paths import clean, find
+from bench.data.reading import coco_files
+from bench.data.reading.base import FromFiles, belongs
+from bench.data.reading.examples import Asked, Example, Listing, Problem
+from bench.data.reading.json_rows import field, rows
+from bench.data.reading.paths import clean, find
 from bench.registry import datasets
 
 PARTS = {"train": "train2014", "validation": "train2014", "test": "val2014"}

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from bench.data.examples import Example, ImageFile, Listing, Problem
 from bench.data.folder import ENDINGS, OWN, TEST_SHARE, TEXT_KEYS
-from bench.data.from_files import FromFiles, held_out
-from bench.data.json_rows import parse
-from bench.data.paths import clean, printable
+from bench.data.reading.base import FromFiles, held_out
+from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.json_rows import parse
+from bench.data.reading.paths import clean, printable
 from bench.errors import DataError
 from bench.registry import datasets
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bench.registry import metrics
-from bench.torchvision_ops import make_importable
+from bench.system.torchvision_ops import make_importable
 
 PSNR_CAP = 100.0
 """dB given to identical images, whose PSNR is infinite; above what one wrong value in a 128 px image gives."""

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from bench.contracts import Score, Split
 from bench.errors import DataError
-from bench.files import write_atomic
+from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance
-from bench.metrics.extractors import Extractor, distance_names, load_extractor
 from bench.registry import metric_family
+from bench.system.files import write_atomic
 
 DEFAULT_EXTRACTORS = ("efficientnet-lite0", "tinyclip", "inception")
 BATCH = 32

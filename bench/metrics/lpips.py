@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import DataError
+from bench.features.perceptual import SCALE, SHIFT, PerceptualDistance
+from bench.features.weights import hub_path, in_hub, in_package
 from bench.images import to_float
-from bench.metrics.weights import hub_path, in_hub, in_package
-from bench.nn.perceptual import SCALE, SHIFT, PerceptualDistance
 from bench.registry import metrics
-from bench.torchvision_ops import make_importable
+from bench.system.torchvision_ops import make_importable
 
 Backbone = Literal["alex", "vgg"]
 

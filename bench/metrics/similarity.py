@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.codes import Codes
 from bench.contracts import Split
-from bench.masking import word_positions
-from bench.nn.head import CodeReader
+from bench.contracts.codes import Codes
 from bench.registry import metrics
 from bench.text import TextEncoder
+from tasks.parts.language.masking import word_positions
+from tasks.parts.networks.head import CodeReader
 
 BATCH = 64
 

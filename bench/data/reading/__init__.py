@@ -1,0 +1,1 @@
+"""What all data sets that are read from files share."""

@@ -1,0 +1,126 @@
+"""`data check`: everything a data set's files hold, read once, and what is missing or broken among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.data.pixels.fit import CUT_AWAY
+from bench.data.reading.base import FromFiles
+from bench.data.reading.decode import decode_all
+from bench.data.reading.examples import Problem
+from bench.errors import DataError, UsageError
+from bench.registry import datasets
+from bench.system.progress import reporter
+
+SIZE = 32
+COUNTS = ("images", "captions", "questions", "boxes", "masks")
+
+
+@dataclass
+class Report:
+    """What was found. counts: of each split. published: what should have been. problems: left out, and why.
+
+    errors: why a split could not be read at all. get: what to download, and where to put it.
+    """
+
+    name: str
+    root: str
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    published: dict[str, dict[str, int]] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    get: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether all can be used; another size than the published one is no fault."""
+        return not self.errors and not self.problems
+
+
+def check(name: str, root: Path) -> Report:
+    """Read a data set's folder: every annotation, every image.
+
+    Raises:
+        UsageError: there is no such data set, or it is not read from a folder.
+    """
+    entry = datasets.get(name)
+    if not entry.facts.get("reads_files"):
+        raise UsageError(f"{name} is not read from a folder; it comes with the installation")
+    made: FromFiles = entry.load()(size=SIZE, root=root)
+    report = Report(name, str(root), get=made.get)
+    report.published = {split: dict(counts) for split, counts in made.published.items()}
+    try:
+        made.present()
+    except DataError as error:
+        report.errors.append(str(error))
+        return report
+    for split in made.splits:
+        try:
+            _read(made, split, report)
+        except DataError as error:
+            report.errors.append(f"{split}: {error}")
+    report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
+    if not report.errors:
+        report.differences = _differences(report)
+    return report
+
+
+def as_json(report: Report) -> str:
+    """All of it."""
+    found = dataclasses.asdict(report) | {"sound": report.sound}
+    return json.dumps(found | {"problems": [problem._asdict() for problem in report.problems]}, indent=1)
+
+
+def as_text(report: Report) -> str:
+    """A table of counts, then every problem, then what to do."""
+    lines = [f"{report.name} in {report.root}"]
+    if report.counts:
+        lines.append("".join(f"{column:>12}" for column in ("split", *COUNTS)))
+    for split, counts in report.counts.items():
+        lines.append(f"{split:>12}" + "".join(f"{counts[column]:>12,}" for column in COUNTS))
+    lines += report.differences
+    lines += [f"left out: {problem.file}: {problem.what}" for problem in report.problems]
+    lines += [f"error: {error}" for error in dict.fromkeys(report.errors)]
+    if report.sound:
+        lines.append("all of it can be read")
+    elif not any(report.get in error for error in report.errors):
+        lines.append(f"to do: {report.get}")
+    return "\n".join(lines)
+
+
+def _read(made: FromFiles, split: str, report: Report) -> None:
+    listing = made.read(split)
+    examples = made.chosen(listing, split)
+    report.problems += listing.problems
+    counts: Counter[str] = Counter()
+    shape = dataclasses.replace(made.shape(split), strips=None)
+    decoded = decode_all(examples, shape, reporter(f"{made.name} {split}"))
+    for example, found in zip(examples, decoded, strict=True):
+        if isinstance(found, Problem):
+            report.problems.append(found)
+            continue
+        wrong = [box for box in found.boxes if isinstance(box, str) and box != CUT_AWAY]
+        report.problems += [Problem(str(example.image), what) for what in wrong]
+        kept = len(found.boxes) - len(wrong)
+        counts += Counter(images=1, captions=len(example.captions), questions=len(example.questions), boxes=kept)
+        counts["masks"] += found.mask is not None
+    report.counts[split] = {name: counts[name] for name in COUNTS}
+    if not examples:
+        report.errors.append(f"{split}: no image can be used")
+
+
+def _differences(report: Report) -> list[str]:
+    """Where the counts are not those its owners give; what is held out for validation counts as training."""
+    lines = []
+    for split, published in report.published.items():
+        parts = ["train", "validation"] if split == "train" and "validation" not in report.published else [split]
+        for what, wanted in published.items():
+            found = sum(report.counts[part][what] for part in parts)
+            if found != wanted:
+                lines.append(f"{' and '.join(parts)}: {found:,} {what}, published are {wanted:,}")
+    return lines

@@ -1,0 +1,187 @@
+"""MS-COCO's files, which COCO-QA, VQA v2 and RefCOCO lean on: images, captions, instances."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from bench.data.reading.examples import ImageFile, Pointed, Problem
+from bench.data.reading.json_rows import field, numbers, rows
+from bench.data.reading.paths import clean, find, safe_name
+from bench.errors import DataError
+
+IMAGES = (
+    "train2014.zip from images.cocodataset.org/zips, val2014.zip likewise, and annotations_trainval2014.zip from "
+    "images.cocodataset.org/annotations"
+)
+BOX = tuple[float, float, float, float]
+
+
+class CocoImage(NamedTuple):
+    """One row of "images". size: (width, height)."""
+
+    name: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Class ids and outlines of an image's objects, largest first; see `bench.data.reading.examples.Mask`.
+
+    An outline is polygons, float32 [n] of x, y, x, y ..., or the run lengths of a column-wise mask, int64 [n].
+    """
+
+    objects: tuple[tuple[int, tuple[np.ndarray, ...]], ...]
+
+    def draw(self, size: tuple[int, int]) -> Image.Image:
+        """See `Mask`."""
+        mask = Image.new("L", size)
+        pencil = ImageDraw.Draw(mask)
+        for label, outlines in self.objects:
+            for outline in outlines:
+                if outline.dtype == np.int64:
+                    mask.paste(label, mask=_from_runs(outline, size))
+                else:
+                    if np.abs(outline).max() > 2 * max(size) or len(outline) < 6:
+                        raise DataError("a polygon that lies far outside the image or has fewer than three corners")
+                    pencil.polygon(outline.tolist(), fill=label)
+        return mask
+
+
+def image_folder(root: Path, part: str) -> Path:
+    """The folder of images of "train2014", "val2017" ... Raises `DataError` where there is none."""
+    return find(root, part, f"images/{part}", f"images/mscoco/images/{part}")
+
+
+def caption_file(root: Path, part: str) -> Path:
+    """The file of captions. Raises `DataError` where there is none."""
+    return find(root, f"annotations/captions_{part}.json")
+
+
+def image_file(folder: Path, part: str, number: int) -> ImageFile:
+    """An image by its id. Twelve digits: LG-VQ's loader wrote them unpadded and so lost all ids below 100,000."""
+    prefix = f"COCO_{part}_" if part.endswith("2014") else ""
+    return ImageFile(folder, f"{prefix}{number:012d}.jpg")
+
+
+def read_images(path: Path, problems: list[Problem]) -> dict[int, CocoImage]:
+    """All images that an annotation file lists, by id; names that point elsewhere are refused and noted.
+
+    Raises:
+        DataError: not such a file, or an id is there twice.
+    """
+    found: dict[int, CocoImage] = {}
+    for row in rows(path, "images"):
+        number = field(row, "id", int, path)
+        if number in found:
+            raise DataError(f"{path} lists image {number} twice")
+        try:
+            name = safe_name(row.get("file_name"))
+        except DataError as error:
+            problems.append(Problem(f"{path.name}, image {number}", str(error)))
+            continue
+        found[number] = CocoImage(name, (field(row, "width", int, path), field(row, "height", int, path)))
+    return found
+
+
+def read_captions(path: Path, problems: list[Problem]) -> dict[int, tuple[str, ...]]:
+    """Captions by image id; empty ones are noted.
+
+    Raises:
+        DataError: not such a file.
+    """
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in rows(path, "annotations"):
+        number, text = field(row, "image_id", int, path), clean(row.get("caption"))
+        if text:
+            found[number].append(text)
+        else:
+            problems.append(Problem(f"{path.name}, image {number}", "an empty caption"))
+    return {number: tuple(captions) for number, captions in found.items()}
+
+
+def read_instances(
+    path: Path, problems: list[Problem]
+) -> tuple[dict[int, tuple[Pointed, ...]], dict[int, Segments], dict[int, tuple[int, BOX]]]:
+    """Boxes and masks by image id, and (image id, box) by annotation id.
+
+    An expression names a category that occurs once in its image: "the dog". Ids of a mask are category ids.
+
+    Raises:
+        DataError: not such a file.
+    """
+    names = {field(row, "id", int, path): clean(row.get("name")) for row in rows(path, "categories")}
+    known: dict[int, list[tuple[int, BOX, bool]]] = defaultdict(list)
+    outlines: dict[int, list[tuple[float, int, tuple[np.ndarray, ...]]]] = defaultdict(list)
+    boxes: dict[int, tuple[int, BOX]] = {}
+    for row in rows(path, "annotations"):
+        number, image, category = (field(row, name, int, path) for name in ("id", "image_id", "category_id"))
+        box = numbers(row.get("bbox"), 4)
+        outline = _outline(row.get("segmentation"))
+        if number in boxes or box is None or category not in names or not 0 < category < 256 or outline is None:
+            problems.append(Problem(f"{path.name}, annotation {number}", "no usable box, outline or category"))
+            continue
+        boxes[number] = image, (box[0], box[1], box[2], box[3])
+        known[image].append((category, boxes[number][1], bool(row.get("iscrowd"))))
+        outlines[image].append((box[2] * box[3], category, outline))
+    pointed = {}
+    for image, objects in known.items():
+        count = Counter(category for category, _, _ in objects)
+        pointed[image] = tuple(
+            Pointed(f"the {names[category]}", box)
+            for category, box, crowd in objects
+            if count[category] == 1 and not crowd
+        )
+    masks = {
+        image: Segments(tuple((label, shape) for _, label, shape in sorted(objects, key=lambda one: -one[0])))
+        for image, objects in outlines.items()
+    }
+    return pointed, masks, boxes
+
+
+def optional_captions(
+    root: Path, parts: Mapping[str, str], split: str, problems: list[Problem]
+) -> dict[int, tuple[str, ...]]:
+    """Captions of a split's images where COCO's caption file is there, else none."""
+    if missing_captions(root, parts.values()):
+        return {}
+    return read_captions(caption_file(root, parts[split]), problems)
+
+
+def missing_captions(root: Path, parts: Any) -> str | None:
+    """Why there are no captions for these parts of COCO, or None."""
+    try:
+        for part in dict.fromkeys(parts):
+            caption_file(root, part)
+    except DataError as error:
+        return f"COCO's captions are not there: {error}"
+    return None
+
+
+def _outline(value: object) -> tuple[np.ndarray, ...] | None:
+    """Polygons, or run lengths as a file of COCO has them for crowds; None where it is something else."""
+    if isinstance(value, dict):
+        runs = numbers(value.get("counts"))
+        return None if not runs or min(runs) < 0 or sum(runs) > 2**31 else (np.asarray(runs, np.int64),)
+    if not isinstance(value, list) or not value:
+        return None
+    polygons = [numbers(polygon) for polygon in value]
+    if any(polygon is None or len(polygon) % 2 for polygon in polygons):
+        return None
+    return tuple(np.asarray(polygon, np.float32) for polygon in polygons if polygon)
+
+
+def _from_runs(runs: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Alternating lengths of 0 and 1, column by column."""
+    width, height = size
+    if runs.sum() != width * height:
+        raise DataError("run lengths that do not fit the image")
+    values = np.fromiter(itertools.islice(itertools.cycle((0, 255)), len(runs)), np.uint8, len(runs))
+    return Image.fromarray(np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T))

@@ -1,0 +1,139 @@
+"""Images decoded in worker processes and written as they come: memory stays small whatever their number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from bench.contracts import Progress
+from bench.data.pixels import fit
+from bench.data.pixels.fit import Fit
+from bench.data.pixels.pictures import open_rgb
+from bench.data.reading.examples import Example, Problem
+from bench.errors import DataError
+
+CHUNK = 32
+"""Images a worker decodes before it hands them over."""
+ALONE = 128
+"""Up to so many are decoded here: starting processes takes longer."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What becomes of an image. strips: whether it is also kept for random crops, and how it fits into its strip."""
+
+    size: int
+    fit: Fit
+    strips: Fit | None = None
+
+
+class Decoded(NamedTuple):
+    """An example's pixels. pixels: uint8 [S, S, 3]. mask: uint8 [S, S]. boxes: see `fit.box_in_square`."""
+
+    pixels: np.ndarray
+    mask: np.ndarray | None
+    strip: fit.Strip | None
+    boxes: tuple[tuple[float, float, float, float] | str, ...]
+
+
+def decode(example: Example, shape: Shape) -> Decoded | Problem:
+    """One example's pixels, or what is wrong with its files."""
+    try:
+        image = open_rgb(example.image.read(), example.size)
+        mask = example.mask.draw(image.size) if example.mask else None
+    except DataError as error:
+        return Problem(str(example.image), str(error))
+    strip = None
+    if shape.strips == "crop":
+        strip = fit.strip(image, shape.size)
+    elif shape.strips == "stretch":
+        strip = fit.Strip(fit.square(image, shape.size, "stretch"), turned=False)
+    return Decoded(
+        fit.square(image, shape.size, shape.fit),
+        fit.square_mask(mask, shape.size, shape.fit) if mask else None,
+        strip,
+        tuple(fit.box_in_square(pointed.box, *image.size, shape.fit) for pointed in example.boxes),
+    )
+
+
+class _Chunks(Dataset):
+    """Chunk number i of the examples, decoded."""
+
+    def __init__(self, examples: Sequence[Example], shape: Shape) -> None:
+        self.examples, self.shape = examples, shape
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // CHUNK)
+
+    def __getitem__(self, number: int) -> list[Decoded | Problem]:
+        return [decode(example, self.shape) for example in self.examples[number * CHUNK : (number + 1) * CHUNK]]
+
+
+def decode_all(
+    examples: Sequence[Example], shape: Shape, progress: Progress, workers: int | None = None
+) -> Iterator[Decoded | Problem]:
+    """Every example in order; at most two chunks a worker wait in memory.
+
+    Raises:
+        DataError: a worker process died, which says that a file is worse than broken.
+    """
+    if workers is None:
+        workers = 0 if len(examples) <= ALONE else len(os.sched_getaffinity(0))
+    chunks = DataLoader(_Chunks(examples, shape), batch_size=None, num_workers=workers, collate_fn=_as_it_is)
+    done = 0
+    try:
+        for chunk in chunks:
+            yield from chunk
+            done += len(chunk)
+            progress(done, len(examples), "decode images")
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        near = f"{examples[done].image} to {examples[min(done + workers * 2 * CHUNK, len(examples)) - 1].image}"
+        raise DataError(f"a process that decodes images died, at one of {near}: {error}") from error
+
+
+def _as_it_is(chunk: list[Decoded | Problem]) -> list[Decoded | Problem]:
+    return chunk
+
+
+class Growing:
+    """An array uint8 [N, ...] in an .npy file, written row by row; N is known at the end.
+
+    Not memory-mapped: the pages of 23 GB would count as this process's memory.
+    """
+
+    def __init__(self, path: Path, row: tuple[int, ...]) -> None:
+        self.row, self.count = row, 0
+        self.file: BinaryIO = path.open("xb")
+        self._header()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write rows uint8 [n, ...]."""
+        assert rows.dtype == np.uint8
+        assert rows.shape[1:] == self.row
+        self.file.write(np.ascontiguousarray(rows).data)
+        self.count += len(rows)
+
+    def _header(self) -> None:
+        """numpy leaves room for the first axis to grow, so the header can be written again in its place."""
+        form = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.row)}
+        np.lib.format.write_array_header_1_0(self.file, form)
+
+    def __enter__(self) -> Growing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self.file:
+            if kind is None:
+                self.file.seek(0)
+                self._header()

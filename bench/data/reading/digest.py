@@ -1,0 +1,89 @@
+"""What a data set's files hold, as a hash. A file is read again only where its size or time has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench.contracts import Progress
+from bench.data.reading.paths import printable
+from bench.errors import DataError
+from bench.system import fingerprint
+from bench.system.files import write_atomic
+
+CHUNK = 1_024
+"""Files hashed between two reports of progress."""
+
+
+def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: Progress) -> str:
+    """sha256 over the names and contents of these files and of all files in these folders.
+
+    Args:
+        cache: a folder where sizes, times and hashes are kept for the next call; None keeps nothing.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    memory = cache / "data" / f"digests-{fingerprint.of_value(str(root.resolve()))[:16]}.json" if cache else None
+    known = _recall(memory)
+    files = sorted(_walk(root, sources))
+    found: dict[str, list[object]] = {}
+    with ThreadPoolExecutor() as pool:  # hashing and reading leave the interpreter to others
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            found.update(pool.map(lambda file: _entry(file, known), chunk))
+            progress(start + len(chunk), len(files), "hash files")
+    if memory is not None and found != known:
+        try:
+            write_atomic(memory, json.dumps(found).encode())
+        except OSError as error:
+            raise DataError(f"{memory} cannot be written: {error.strerror}") from error
+    return fingerprint.of_value([[name, entry[2]] for name, entry in found.items()])
+
+
+def _walk(root: Path, sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """(name below the root, path) of each file; links to folders are not followed."""
+    for source in sources:
+        base = root if source.is_relative_to(root) else source.parent
+        if source.is_file():
+            yield _name(base, str(source)), str(source)
+        for folder, _, files in os.walk(source):
+            for file in files:
+                path = os.path.join(folder, file)  # noqa: PTH118 - a hundred thousand times
+                yield _name(base, path), path
+
+
+def _name(base: Path, path: str) -> str:
+    """Relative and with forward slashes, so that the same files have the same hash wherever they lie."""
+    return printable(Path(os.path.relpath(path, base)).as_posix())
+
+
+def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, list[object]]:
+    """The file's name, with its size, its time in nanoseconds and the sha256 of its content."""
+    name, path = file
+    try:
+        state = os.stat(path)  # noqa: PTH116 - a hundred thousand times
+        old = known.get(name)
+        if old is not None and old[:2] == [state.st_size, state.st_mtime_ns]:
+            return name, old
+        with open(path, "rb") as opened:  # noqa: PTH123
+            return name, [state.st_size, state.st_mtime_ns, hashlib.file_digest(opened, "sha256").hexdigest()]
+    except FileNotFoundError:  # a link that leads nowhere: its example will be found missing
+        return name, [0, 0, "missing"]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _recall(memory: Path | None) -> dict[str, list[object]]:
+    """What the last call kept; nothing where that is damaged."""
+    try:
+        found = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: entry for name, entry in found.items() if isinstance(entry, list) and len(entry) == 3}

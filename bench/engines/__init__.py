@@ -1,1 +1,0 @@
-"""Engines: where groups of cells run. Each has a `run` that takes groups and gives records."""

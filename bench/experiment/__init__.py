@@ -1,0 +1,1 @@
+"""From a request to records: plan, train, encode, run, and the engines that cells run on."""

@@ -1,0 +1,1 @@
+"""Feature extractors, one file each, and how their weights are found."""

@@ -1,1 +1,0 @@
-"""Networks that several rooms share: image backbones, the perceptual loss, the transformer of task heads."""

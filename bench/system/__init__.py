@@ -1,0 +1,1 @@
+"""Services that every floor uses: files, fingerprints, progress, the environment."""

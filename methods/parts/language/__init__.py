@@ -1,0 +1,1 @@
+"""LG-VQ's text losses and what they need."""

@@ -1,0 +1,131 @@
+"""Language guidance around any tokenizer: LG-VQ's text losses, added while it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts import Batch, MaskAt, TextBatch
+from bench.contracts.codes import lookup
+from methods.parts.autoencoder import Autoencoder
+from methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
+from methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
+from methods.parts.language.variants import Switches
+from tasks.parts.language.masking import word_positions
+
+if TYPE_CHECKING:
+    from bench.text import TextEncoder
+
+DROPOUT = 0.1
+"""In the text decoder, as released."""
+
+
+class LanguageGuidance(nn.Module):
+    """The text losses of a batch of codes, not yet weighted; only the parts that the chosen losses need exist.
+
+    The frozen text encoder is used, not owned: neither its weights nor the word embeddings are saved with it.
+    With the loss "mtp" it is a `bench.contracts.WordPredictor`.
+    """
+
+    def __init__(
+        self, positions: int, width: int, text: TextEncoder, losses: tuple[str, ...], switches: Switches
+    ) -> None:
+        super().__init__()
+        self.losses, self.switches, self.length = losses, switches, text.length
+        self.tokenize, self._encode, self._mask_id = text.tokenize, text.encode, text.mask_id
+        self.vision = CodeTransformer(positions, width, text.width)
+        if losses == ("ras",):
+            self.vision.requires_grad_(False)  # it then only decides an arg-max, and no gradient could reach it
+        if "mtp" in losses:
+            self.word_model = MaskedWordModel(text.length, text.vocabulary, text.width, DROPOUT)
+        if "ras" in losses and switches.ras_head:
+            self.relation_head = Head(width, text.width)
+            nn.init.normal_(self.relation_head.linear.weight, std=SMALL)
+        self.register_buffer("words", text.word_embeddings.detach().clone(), persistent=False)
+        self.words: Tensor
+
+    def forward(self, quantized: Tensor, text: TextBatch) -> dict[str, Tensor]:
+        """Losses by name for a quantized map [B, D, h, w] and its captions."""
+        codes = quantized.flatten(2).transpose(1, 2)
+        visual = self.vision(codes)
+        text = self._padded(text)
+        parts = {"gsa": self._gsa, "mtp": self._mtp, "ras": self._ras}
+        return {name: parts[name](codes, visual, text) for name in self.losses}
+
+    def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
+        """See `bench.contracts.WordPredictor`."""
+        text = self._padded(TextBatch(ids, *self._encode(ids)))
+        predict = F.pad(predict, (0, self.length - ids.shape[1]))
+        return self._masked_words(self.vision(vectors), text, predict, mask_at)[:, : ids.shape[1]]
+
+    def _padded(self, text: TextBatch) -> TextBatch:
+        """To full length: released losses average over padding and let it take part in attention."""
+        missing = self.length - text.ids.shape[1]
+        return TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
+
+    def _masked_words(self, visual: Tensor, text: TextBatch, predict: Tensor, mask_at: MaskAt) -> Tensor:
+        """Logits [B, L, V] of the masked words of padded captions."""
+        tokens = text.tokens
+        if mask_at == "words":
+            with torch.no_grad():
+                tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
+        logits: Tensor = self.word_model(tokens, visual, predict, text.ids != 0, self.words, self.switches.padding_mask)
+        return logits
+
+    def _gsa(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
+        switches = self.switches
+        return global_alignment_loss(visual[:, 0], text.sentence, switches.temperature, switches.gsa_reduction)
+
+    def _mtp(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
+        predict = draw_mask(word_positions(text.ids), self.switches.masking)
+        logits = self._masked_words(visual, text, predict, self.switches.mask_at)
+        return masked_text_loss(logits, text.ids, predict, self.switches.label_smoothing)
+
+    def _ras(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
+        switches = self.switches
+        features = F.embedding(text.ids, self.words) if switches.ras_text == "embeddings" else text.tokens
+        valid = text.ids != 0 if switches.ras_specials else word_positions(text.ids)
+        codes = self.relation_head(codes) if switches.ras_head else codes
+        return relationship_loss(codes, visual[:, 1:], features, valid, switches.ras_reduction, switches.ras_sign)
+
+
+class LanguageGuided(nn.Module):
+    """A tokenizer with text losses added while it trains; afterwards it encodes and decodes as its base does."""
+
+    def __init__(self, base: Autoencoder, guidance: LanguageGuidance, weights: dict[str, float]) -> None:
+        super().__init__()
+        self.base, self.guidance, self.weights = base, guidance, weights
+        self.grid, self.discrete = base.grid, base.discrete
+
+    @property
+    def codebook(self) -> Tensor:
+        """The base's codebook."""
+        return self.base.codebook
+
+    @property
+    def word_predictor(self) -> LanguageGuidance | None:
+        """What learned to predict masked words, where the loss "mtp" is used."""
+        return self.guidance if "mtp" in self.guidance.losses else None
+
+    def encode(self, images: Tensor) -> Tensor:
+        """As the base."""
+        return self.base.encode(images)
+
+    def decode(self, indices: Tensor) -> Tensor:
+        """As the base."""
+        return self.base.decode(indices)
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """The base's losses and the weighted text losses."""
+        assert batch.text is not None
+        reconstruction, quantized = self.base(batch.images)
+        losses = self.base.criterion(batch.images, reconstruction, quantized, step)
+        codes = quantized.quantized
+        if self.guidance.switches.codebook_gradient:
+            rows = lookup(self.codebook, quantized.indices).permute(0, 3, 1, 2)
+            codes = codes + (rows - rows.detach())  # the value stays, the selected rows get the same gradient
+        text = self.guidance(codes, batch.text)
+        return losses | {name: self.weights[name] * loss for name, loss in text.items()}

@@ -1,0 +1,107 @@
+"""Discrete diffusion over codes: VQ-Diffusion (Gu et al., CVPR 2022, arXiv 2111.14822).
+
+Departures: one shared transformer reads codes and condition together, where theirs has cross-attention; the step is a
+learned vector added to every code, where theirs is in each layer norm (AdaLayerNorm); steps are drawn uniformly in
+training, where theirs are by importance; log q(x_t | x_0) is added to the logits, where their network has to learn it.
+The last is exact, since codes are corrupted independently: p(x_0 | x_t) of a code is q of itself times what the others
+say. Without it, copying what is visible is nearly all of the loss at t = 1 and of its noise in a short training.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, likelihood, linear_schedule, posterior
+from tasks.parts.generator.model import Prefix
+from tasks.parts.networks.gpt import INITIAL, Sampling, draw, guided
+from tasks.parts.networks.transformer import Transformer
+
+STEPS = 100
+"""T, as in VQ-Diffusion."""
+EVALUATIONS = 16
+"""Of the network for an image: sampling takes about six steps at once (the paper's fast inference)."""
+AUXILIARY = 5e-4
+"""Weight of the cross-entropy of x_0, as in VQ-Diffusion."""
+LEAST = 1e-30
+"""Probabilities are at least this in logarithms, so that a prediction that is certain and wrong is not infinite."""
+
+
+class DiscreteDiffusion(nn.Module):
+    """A `tasks.parts.generator.model.CodeModel` that predicts all codes from those that are not yet masked or replaced.
+
+    The prefix stands behind the codes, so that a code's position does not depend on the prefix's length.
+    """
+
+    kept: Tensor
+    masked: Tensor
+
+    def __init__(self, tokens: int, width: int, layers: int, prefix: int, length: int) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.embedding = nn.Embedding(tokens + 1, width)
+        self.step = nn.Embedding(STEPS, width)
+        self.body = Transformer(width, layers, length + prefix)
+        self.logits = nn.Linear(width, tokens)
+        for learned in (self.embedding.weight, self.step.weight, self.body.positions):
+            nn.init.normal_(learned, std=INITIAL)
+        for name, value in linear_schedule(STEPS)._asdict().items():
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The chain's, on the model's device."""
+        return Schedule(self.kept, self.masked)
+
+    def forward(self, prefix: Prefix, noisy: Tensor, now: Tensor) -> Tensor:
+        """Logits of x_0, float32 [B, L, K], from x_t, int64 [B, L] with K for [MASK], and t, int64 [B]."""
+        codes = self.embedding(noisy) + self.step(now - 1)[:, None]
+        real = F.pad(prefix.real, (noisy.shape[1], 0), value=True)
+        hidden = self.body(torch.cat([codes, prefix.vectors], 1), real)
+        logits: Tensor = self.logits(hidden[:, : noisy.shape[1]])
+        return logits.float() + likelihood(noisy, self.kept[now], self.masked[now], self.tokens).log()
+
+    def loss(self, prefix: Prefix, ids: Tensor) -> Tensor:
+        """The variational bound in nats a code, at one random step for each image, and the auxiliary cross-entropy.
+
+        The bound is the sum over t of KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) (equation 4), at t = 1 the negative
+        log likelihood; STEPS times a random term estimates it. The auxiliary term weighs more where less is masked
+        ("adaptive" in VQ-Diffusion's configurations).
+        """
+        now = torch.randint(1, STEPS + 1, ids.shape[:1], device=ids.device)
+        noisy = corrupt(ids, now, self.schedule, self.tokens, None)
+        logits = self(prefix, noisy, now)
+        true = posterior(F.one_hot(ids, self.tokens).float(), noisy, now, now - 1, self.schedule)
+        model = posterior(logits.softmax(-1), noisy, now, now - 1, self.schedule)
+        divergence = (torch.xlogy(true, true) - true * model.clamp(min=LEAST).log()).sum(-1)
+        entropy = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none").view(ids.shape)
+        adaptive = 2 - (now[:, None] - 1) / STEPS
+        return STEPS * (divergence + AUXILIARY * adaptive * entropy).mean()
+
+    @torch.no_grad()
+    def sample(
+        self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
+    ) -> Tensor:
+        """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `tasks.parts.networks.gpt.generate`.
+
+        Temperature, top_k and top_p shape p(x_0 | x_t) (VQ-Diffusion's truncation is top_p = 0.86). Drawing x_0 and
+        then x_s from q(x_s | x_t, x_0) is the same as drawing from their sum over x_0.
+        """
+        copies = 1 if sampling.guidance == 1 else 2
+        count = len(prefix.vectors) // copies
+        fixed = prefix.real.new_empty((count, 0), dtype=torch.int64) if given is None else given
+        noisy = torch.full((count, length), self.tokens, device=fixed.device)
+        noisy[:, : fixed.shape[1]] = fixed
+        for now, before in pairwise(STEPS * left // EVALUATIONS for left in range(EVALUATIONS, -1, -1)):
+            steps = torch.full((count,), now, device=fixed.device)
+            logits = self(prefix, noisy.repeat(copies, 1), steps.repeat(copies))
+            logits = logits if copies == 1 else guided(logits, sampling.guidance)
+            start = F.one_hot(draw(logits.flatten(0, 1), sampling, generator), self.tokens).float()
+            earlier = torch.full_like(steps, before)
+            chances = posterior(start.view(count, length, -1), noisy, steps, earlier, self.schedule)
+            noisy = torch.multinomial(chances.flatten(0, 1), 1, generator=generator).view(count, length)
+            noisy[:, : fixed.shape[1]] = fixed
+        return noisy

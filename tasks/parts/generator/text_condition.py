@@ -1,0 +1,52 @@
+"""Captions as the condition of a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.contracts import Split
+from bench.text import TextEncoder
+from tasks.parts.generator.model import Prefix
+from tasks.parts.language.captions import check_captions, one_each
+
+
+class TextCondition(nn.Module):
+    """Token features of a frozen text encoder, standardised and mapped to the generator's width.
+
+    A training image gets one of its captions at random; the captions of other splits are given once and for all.
+
+    Args:
+        captions: split name to one caption an image.
+
+    Raises:
+        DataError: a training image has no caption.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, training: Split, captions: Mapping[str, list[str]], width: int, seed: int
+    ) -> None:
+        super().__init__()
+        check_captions(training)
+        self.encoder, self.training_split, self.captions = encoder, training, captions
+        self.length, self.identity = encoder.length, encoder.fingerprint()
+        self.draw = np.random.default_rng([seed, 1])
+        self.read = nn.Sequential(
+            nn.LayerNorm(encoder.width, elementwise_affine=False), nn.Linear(encoder.width, width)
+        )
+
+    def forward(self, split: str, rows: np.ndarray) -> Prefix:
+        """See `tasks.parts.generator.model.Condition`."""
+        if split == "train":
+            texts = one_each(self.training_split, rows, self.draw)
+        else:
+            texts = [self.captions[split][row] for row in rows]
+        ids = self.encoder.tokenize(texts)
+        ids = ids[:, : int((ids != 0).sum(1).max())]
+        with torch.no_grad(), torch.autocast(self.encoder.word_embeddings.device.type, enabled=False):
+            tokens, _ = self.encoder.encode(ids)
+        real = (ids != 0).to(tokens.device)
+        return Prefix(self.read(tokens), real)

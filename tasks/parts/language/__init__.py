@@ -1,0 +1,1 @@
+"""Words, captions and questions, and how they are scored."""

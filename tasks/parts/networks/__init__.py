@@ -1,0 +1,1 @@
+"""Networks that are fitted on frozen codes."""

@@ -1,0 +1,85 @@
+"""What all task heads share: how they read codes, and how they are fitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.contracts.codes import Codes
+from bench.errors import TrainingDiverged
+from bench.presets import HeadBudget
+
+SAMPLE = 2048
+WARM_UP = 0.05
+CHECK_EVERY = 50
+
+PROTOCOL = {
+    "codes": f"vectors, each dimension standardised over {SAMPLE} training images, then a learned linear map",
+    "optimiser": f"AdamW, decay 0.01 on matrices, {WARM_UP:.0%} warm-up, cosine to 0, gradient norm at most 1, bf16",
+}
+
+
+class CodeReader(nn.Module):
+    """Code vectors [B, T, D] to [B, T, width]: standardised by what the training split holds, then linear.
+
+    So a head meets vectors of the same scale whatever the method. A dimension that never varies becomes zero.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, training: Codes, width: int) -> None:
+        super().__init__()
+        rows = np.linspace(0, len(training) - 1, min(SAMPLE, len(training))).astype(np.int64)
+        vectors = training.vectors(rows, torch.device("cpu")).flatten(0, 1).double()
+        deviation = vectors.std(0, correction=0)
+        varies = deviation > 1e-6 * vectors.abs().max()
+        self.register_buffer("mean", vectors.mean(0).float())
+        self.register_buffer("scale", torch.where(varies, 1 / deviation, 0.0).float())
+        self.linear = nn.Linear(training.width, width)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[B, T, width]"""
+        read: Tensor = self.linear((vectors - self.mean) * self.scale)
+        return read
+
+
+def fit(model: nn.Module, loss: Callable[[], Tensor], budget: HeadBudget, device: torch.device) -> None:
+    """Minimise `loss()`, which draws its own batch; leaves the model in evaluation mode.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    model.train()
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": 0.01},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, budget.learning_rate, betas=(0.9, 0.98), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, budget.steps))
+    for step in range(budget.steps):
+        with autocast(device):
+            value = loss()
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % CHECK_EVERY == 0 and not math.isfinite(value.item()):
+            raise TrainingDiverged(f"the task head's loss is {value.item()} at step {step + 1}")
+    model.eval()
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 where the hardware multiplies it; the same for fitting and scoring."""
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def _rate(step: int, steps: int) -> float:
+    done = (step + 1) / steps
+    return min(1.0, done / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,103 @@
+"""A probe of frozen codes: masked words of a caption from its other words and the image's codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts import MaskAt, Split
+from bench.contracts.codes import Codes
+from bench.presets import HeadBudget
+from bench.text import TextEncoder
+from tasks.parts.language.captions import one_each
+from tasks.parts.language.masking import masking_turns
+from tasks.parts.networks import head
+from tasks.parts.networks.transformer import Transformer
+
+PADDING = 0
+PER_IMAGE = 4
+MOST = 3
+
+PROTOCOL = {
+    "probe": "a transformer over codes; a transformer over the caption's word pieces attends to it and names the "
+    "masked ones by a linear map to the vocabulary; embeddings, also the mask's, are learned from scratch",
+    "probe's training": f"{PER_IMAGE} captions of an image in a step, drawn anew, 1 to {MOST} random word pieces of "
+    "each masked; mean cross-entropy of the masked ones",
+    **head.PROTOCOL,
+}
+
+
+class WordProbe(nn.Module):
+    """A `bench.contracts.WordPredictor` of the shape of LG-VQ's masked-word model (arXiv 2405.14206, section 3.2).
+
+    As there, text attends to itself and to an encoding of the codes. Unlike there, no text encoder has read the
+    caption, so a masked word is hidden from all of it. Without codes (`training` None) it reads the caption alone.
+    """
+
+    def __init__(self, encoder: TextEncoder, training: Codes | None, budget: HeadBudget) -> None:
+        super().__init__()
+        width, layers = budget.width, budget.layers
+        self.tokenize, self.mask = encoder.tokenize, encoder.vocabulary
+        self.words = nn.Embedding(encoder.vocabulary + 1, width)
+        self.caption = Transformer(width, layers, encoder.length, cross=training is not None)
+        self.word = nn.Linear(width, encoder.vocabulary)
+        self.reader = None if training is None else head.CodeReader(training, width)
+        if training is not None:
+            self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
+
+    def forward(self, vectors: Tensor, ids: Tensor, predict: Tensor) -> Tensor:
+        """Hidden states [C, L, W] of captions; `word` makes logits of them.
+
+        Args:
+            vectors: code vectors [B, h*w, D], not read by a probe without codes.
+            ids: captions int64 [C, L], C a multiple of B: consecutive captions share an image.
+            predict: bool [C, L], the masked words.
+        """
+        context = None if self.reader is None else self.image(self.reader(vectors))
+        hidden: Tensor = self.caption(self.words(ids.masked_fill(predict, self.mask)), ids != PADDING, context)
+        return hidden
+
+    def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:  # noqa: ARG002
+        """See `bench.contracts.WordPredictor`; with no text encoder in it there is one place to mask, the words."""
+        with head.autocast(ids.device):
+            logits: Tensor = self.word(self(vectors, ids, predict))
+        return logits
+
+
+def fit_word_probe(
+    encoder: TextEncoder, split: Split, codes: Codes | None, budget: HeadBudget, seed: int, device: torch.device
+) -> WordProbe:
+    """A probe fitted on a training split whose images all have a caption; the global random state stays as it is.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        probe = WordProbe(encoder, codes, budget).to(device)
+    draw = np.random.default_rng([seed, 1])
+    rows_left = np.empty(0, np.int64)
+
+    def loss() -> Tensor:
+        nonlocal rows_left
+        while len(rows_left) < budget.batch_size:
+            rows_left = np.concatenate([rows_left, draw.permutation(len(split))])
+        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
+        ids = encoder.tokenize(one_each(split, np.repeat(rows, PER_IMAGE), draw))
+        ids = ids[:, : int((ids != PADDING).sum(1).max())]
+        counts = draw.integers(1, MOST + 1, (len(ids), 1))
+        predict = torch.from_numpy(masking_turns(ids, draw) < counts).to(device)
+        ids = ids.to(device)
+        hidden = probe(no_codes(rows, device) if codes is None else codes.vectors(rows, device), ids, predict)
+        losses = F.cross_entropy(probe.word(hidden[predict]).float(), ids[predict], reduction="sum")
+        return losses / predict.sum().clamp(min=1)
+
+    head.fit(probe, loss, budget, device)
+    return probe
+
+
+def no_codes(rows: np.ndarray, device: torch.device) -> Tensor:
+    """Images without any code: [B, 0, 0]."""
+    return torch.empty(len(rows), 0, 0, device=device)

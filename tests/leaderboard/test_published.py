@@ -1,0 +1,71 @@
+"""What is committed: leaderboards are what the records say, and the pages quote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.leaderboard.board import render
+from bench.leaderboard.formats import WRITERS, differences
+from bench.records.store import RecordStore
+from bench.registry import ROOT
+
+BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
+QUOTES = {
+    ROOT / "README.md": ("## What comes out", ROOT / "leaderboard.md"),
+    ROOT / "docs/methods.md": ("## All methods", ROOT / "leaderboard.md"),
+}
+
+
+@pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
+def test_a_committed_leaderboard_is_what_its_records_say(results: Path) -> None:
+    store = RecordStore(results)
+    found = store.all()
+    assert found.records
+    assert not found.problems
+    assert not differences(WRITERS["md"](render(found.records, store)), BOARDS[results])
+
+
+@pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
+def test_committed_records_can_be_compared_example_by_example(results: Path) -> None:
+    store = RecordStore(results)
+    for record in store.all().records:
+        if record.status == "ok":
+            scores = store.scores(record)
+            assert scores
+            folder = store.path_of(record).parent
+            assert all((folder / name).stat().st_size for name in record.samples)
+
+
+@pytest.mark.parametrize("page", QUOTES, ids=lambda path: path.name)
+def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
+    """Every table row of the page's part stands in the leaderboard."""
+    heading, board = QUOTES[page]
+    rows_of_board = board.read_text(encoding="utf-8").splitlines()
+    part = page.read_text(encoding="utf-8").split(heading)[1].split("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| ")]
+    assert len(rows) >= 6
+    assert not [row for row in rows if row not in rows_of_board]
+
+
+def test_the_table_of_usage_is_what_the_records_say() -> None:
+    page = (ROOT / "docs/methods.md").read_text(encoding="utf-8").split("## Codebook size")[1].split("\n## ")[0]
+    table = [[part.strip() for part in line.strip("| ").split("|")] for line in page.splitlines() if line[:2] == "| "]
+    usage = {
+        (
+            record.method.name,
+            record.method.arguments.get("init"),
+            record.method.arguments["codes"] or 512,
+        ): record.metrics["usage"].value
+        for record in RecordStore(ROOT / "docs/codebook-size").all().records
+        if record.method.name != "blind"
+    }
+    header, *rows = table
+    assert len(rows) >= 5
+    for name, *values in rows:
+        method, _, init = name.strip("`").partition(" init=")
+        default = "uniform" if (method, "uniform", 512) in usage else None
+        for codes, value in zip(header[1:], values, strict=True):
+            if value != "—":
+                assert value == f"{usage[method, init or default, int(codes.replace(',', ''))]:.3f}"

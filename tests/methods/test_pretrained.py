@@ -1,0 +1,370 @@
+"""Released tokenizers, on checkpoints written here in taming's format with taming's own modules."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import hashlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+from taming.modules.diffusionmodules.model import Decoder, Encoder
+from taming.modules.vqvae.quantize import GumbelQuantize, VectorQuantizer2
+from torch import Tensor, nn
+
+from bench.errors import DataError, UsageError
+from bench.experiment.arguments import Setting
+from bench.experiment.plan import Cell, Request, plan
+from bench.presets import PRESETS
+from bench.records.store import RecordStore
+from methods.pretrained import Pretrained, TamingTokenizer
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+SMOKE = PRESETS["smoke"]
+SIZES = {
+    "double_z": False, "z_channels": 32, "resolution": 32, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 2],
+    "num_res_blocks": 1, "attn_resolutions": [16], "dropout": 0.0,
+}  # fmt: skip
+CONFIG = {
+    "model": {
+        "base_learning_rate": 4.5e-6,
+        "target": "taming.models.vqgan.VQModel",
+        "params": {"embed_dim": 8, "n_embed": 24, "ddconfig": SIZES, "lossconfig": {"target": "some.loss"}},
+    }
+}
+
+
+class Files(NamedTuple):
+    """A checkpoint with its yaml, and the modules it was written from."""
+
+    weights: Path
+    config: Path
+    modules: nn.ModuleDict
+
+    @property
+    def method(self) -> Pretrained:
+        return Pretrained(self.weights, self.config)
+
+
+@contextlib.contextmanager
+def lightning_callback() -> Iterator[type]:
+    """The class that old checkpoints have as a key, importable only while they are being written."""
+    name = "pytorch_lightning.callbacks.model_checkpoint"
+    made = type("ModelCheckpoint", (), {"__module__": name})
+    module = types.ModuleType(name)
+    module.ModelCheckpoint = made  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        for part in ("pytorch_lightning", "pytorch_lightning.callbacks"):
+            patch.setitem(sys.modules, part, types.ModuleType(part))
+        patch.setitem(sys.modules, name, module)
+        yield made
+
+
+def write(path: Path, state: dict[str, Any]) -> Path:
+    """A checkpoint as old Lightning leaves it."""
+    with lightning_callback() as callback:
+        torch.save(
+            {
+                "epoch": 3,
+                "global_step": 1000,
+                "pytorch-lightning_version": "1.0.8",
+                "callbacks": {callback: {"monitor": "val/rec_loss", "best_model_score": torch.tensor(0.5)}},
+                "optimizer_states": [{"state": {0: {"step": 1, "exp_avg": torch.zeros(2)}}, "param_groups": []}],
+                "lr_schedulers": [],
+                "state_dict": state,
+            },
+            path,
+        )
+    return path
+
+
+def write_config(path: Path, **params: Any) -> Path:
+    config = copy.deepcopy(CONFIG)
+    config["model"]["params"] |= params  # type: ignore[operator]
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("released")
+    torch.manual_seed(0)
+    modules = nn.ModuleDict(
+        {
+            "encoder": Encoder(**SIZES),
+            "decoder": Decoder(**SIZES),
+            "quantize": VectorQuantizer2(24, 8, beta=0.25),
+            "quant_conv": nn.Conv2d(32, 8, 1),
+            "post_quant_conv": nn.Conv2d(8, 32, 1),
+        }
+    )
+    nn.init.normal_(modules["quantize"].embedding.weight)
+    state = modules.state_dict() | {
+        "loss.discriminator.main.0.weight": torch.randn(4, 3, 4, 4),
+        "loss.perceptual_loss.lin0.model.1.weight": torch.randn(1, 4, 1, 1),
+    }
+    modules.eval()
+    save_file(state, folder / "model.safetensors")
+    return Files(write(folder / "last.ckpt", state), write_config(folder / "model.yaml"), modules)
+
+
+@pytest.fixture
+def files(written: Files, tmp_path: Path) -> Files:
+    """A copy to spoil."""
+    weights, config = (Path(shutil.copy(path, tmp_path)) for path in written[:2])
+    return Files(weights, config, written.modules)
+
+
+def state_of(files: Files) -> dict[str, Tensor]:
+    return dict(files.modules.state_dict())
+
+
+def build(method: Pretrained) -> TamingTokenizer:
+    return method.build(SMOKE, "emoji-scenes", None)
+
+
+def refusal(method: Pretrained) -> str:
+    with pytest.raises(DataError) as caught:
+        build(method)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "model.safetensors"])
+def test_codes_and_images_are_those_of_tamings_own_modules(written: Files, name: str) -> None:
+    tokenizer = build(Pretrained(written.weights.with_name(name), written.config))
+    modules = written.modules
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode():
+        _, _, (_, _, indices) = modules["quantize"](modules["quant_conv"](modules["encoder"](images)))
+        codes = modules["quantize"].get_codebook_entry(indices, (3, 16, 16, 8))
+        expected = modules["decoder"](modules["post_quant_conv"](codes))
+        found = tokenizer.encode(images)
+        torch.testing.assert_close(tokenizer.decode(found), expected)
+    assert torch.equal(found.flatten(), indices)
+    assert len(found.unique()) > 1
+    assert found.shape[1:] == tokenizer.grid == (16, 16)
+    assert torch.equal(tokenizer.codebook, modules["quantize"].embedding.weight)
+
+
+def test_nothing_of_it_can_be_trained_and_nothing_of_lightning_is_imported(written: Files) -> None:
+    before = set(sys.modules)
+    tokenizer = build(written.method)
+    assert not any(name.startswith("pytorch_lightning") for name in set(sys.modules) - before)
+    assert not any(parameter.requires_grad for parameter in tokenizer.parameters())
+    assert set(tokenizer.state_dict()) == set(state_of(written))
+
+
+def test_hashes_are_shown_and_standard_output_is_left_alone(written: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    build(written.method)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    (line,) = (line for line in shown.err.splitlines() if line.startswith("pretrained:"))
+    for path in (written.weights, written.config):
+        assert f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" in line
+
+
+class Evil:
+    """Asks whoever unpickles it to make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.parametrize("at", ["state_dict", "callbacks"])
+def test_a_pickle_that_wants_to_run_code_is_refused(files: Files, tmp_path: Path, at: str, legacy: bool) -> None:
+    made = tmp_path / "made-by-pickle"
+    content = {"state_dict": state_of(files), at: Evil(made)}
+    torch.save(content, files.weights, _use_new_zipfile_serialization=not legacy)
+    assert "no code of a checkpoint is run" in refusal(files.method)
+    assert "mkdir" in refusal(files.method)
+    assert not made.exists()
+    torch.load(files.weights, weights_only=False)  # the trap is live
+    assert made.exists()
+
+
+def test_other_names_of_lightning_are_refused(files: Files) -> None:
+    with lightning_callback() as callback:
+        callback.__qualname__ = callback.__name__ = "Other"
+        sys.modules[callback.__module__].Other = callback  # type: ignore[attr-defined]
+        torch.save({"state_dict": {}, "callbacks": {callback: 1}}, files.weights)
+    assert "pytorch_lightning.callbacks.model_checkpoint.Other" in refusal(files.method)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "model.safetensors"])
+@pytest.mark.parametrize("fault", ["empty", "cut", "noise", "pickle", "missing", "folder"])
+def test_damaged_weights_are_one_line(written: Files, tmp_path: Path, name: str, fault: str) -> None:
+    path = tmp_path / name
+    whole = written.weights.with_name(name).read_bytes()
+    content = {
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "noise": b"\x93noise" * 99,
+        "pickle": pickle.dumps([1], 2),
+    }
+    if fault in content:
+        path.write_bytes(content[fault])
+    elif fault == "folder":
+        path.mkdir()
+    assert str(path) in refusal(Pretrained(path, written.config))
+
+
+def without(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: without(state, "quant_conv.bias"), "lacks ['quant_conv.bias']"),
+        (lambda state: state | {"model_ema.decay": torch.ones(())}, "unknown ['model_ema.decay']"),
+        (lambda state: state | {"quant_conv.bias": torch.zeros(9)}, "quant_conv.bias has shape [9], by its yaml [8]"),
+        (lambda state: state | {"quant_conv.bias": 3}, "more than named tensors"),
+        (lambda state: state | {7: torch.zeros(8)}, "more than named tensors"),
+        (lambda state: [1], "holds no state_dict"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(files: Files, change: Callable[[Any], Any], words: str) -> None:
+    write(files.weights, change(state_of(files)))
+    message = refusal(files.method)
+    assert str(files.weights) in message
+    assert words in message
+
+
+def test_a_checkpoint_without_a_state_dict(files: Files) -> None:
+    torch.save({"epoch": 1}, files.weights)
+    assert "holds no state_dict" in refusal(files.method)
+    torch.save(torch.zeros(3), files.weights)
+    assert "holds no state_dict" in refusal(files.method)
+
+
+def test_gumbel_checkpoints_are_named_as_such(files: Files) -> None:
+    state = {name: value for name, value in state_of(files).items() if not name.startswith("quantize.")}
+    gumbel = GumbelQuantize(32, 8, 24)
+    write(files.weights, state | {f"quantize.{name}": value for name, value in gumbel.state_dict().items()})
+    assert "GumbelVQ" in refusal(files.method)
+
+
+def test_another_kind_of_file(files: Files) -> None:
+    path = files.weights.rename(files.weights.with_suffix(".zip"))
+    assert refusal(Pretrained(path, files.config)) == f"{path}: neither .ckpt nor .safetensors"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a\n- b\n", "not a mapping"),
+        ("", "not a mapping"),
+        ("a: [", "not yaml"),
+        ("\x00", "not yaml"),
+        ("model: !!python/object/apply:os.getcwd []", "not yaml"),
+        ("model: 3", "model: "),
+        ("model: {target: x}", "model.params: field required"),
+        (yaml.safe_dump({"model": {"params": {"embed_dim": 8, "ddconfig": SIZES}}}), "model.params.n_embed: field req"),
+        (yaml.safe_dump(CONFIG).replace("ch: 32", "ch: 33"), "ddconfig.ch: input should be a multiple of 32"),
+        (yaml.safe_dump(CONFIG).replace("double_z: false", "double_z: true"), "ddconfig.double_z: input should be fal"),
+    ],
+)
+def test_a_wrong_yaml_is_one_line(files: Files, text: str, words: str) -> None:
+    files.config.write_text(text)
+    message = refusal(files.method)
+    assert str(files.config) in message
+    assert words in message
+
+
+def test_a_missing_yaml_is_named(files: Files) -> None:
+    files.config.unlink()
+    assert refusal(files.method) == f"{files.config}: No such file or directory"
+
+
+@pytest.mark.parametrize("size", [33, 1])
+def test_images_that_cannot_be_halved_are_refused(written: Files, size: int) -> None:
+    with pytest.raises(UsageError, match=f"halves images 1 times, which {size} pixels do not allow"):
+        written.method.build(dataclasses.replace(SMOKE, image_size=size), "emoji-scenes", None)
+
+
+def cells(weights: Path | None = None, config: Path | None = None) -> list[Cell]:
+    given = {"weights": weights, "config": config}
+    settings = tuple(Setting("pretrained", name, str(path)) for name, path in given.items() if path)
+    request = Request(methods=("pretrained",), tasks=(), preset="smoke", settings=settings)
+    return [cell for cell in plan(request) if cell.training]
+
+
+def test_files_count_by_name_and_content_and_not_by_place(written: Files, tmp_path: Path) -> None:
+    (cell,) = cells(*written[:2])
+    weights, config = (Path(shutil.copy(path, tmp_path)) for path in written[:2])
+    assert cells(weights, config)[0].key == cell.key
+    renamed = weights.rename(weights.with_name("first.ckpt"))
+    assert cells(renamed, config)[0].key != cell.key
+    renamed.rename(weights)
+    config.write_text(config.read_text() + "# changed\n")
+    assert cells(weights, config)[0].key != cell.key
+
+
+def test_a_relative_path_is_found_from_another_folder(
+    written: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written.weights.parent)
+    (cell,) = cells(Path(written.weights.name), Path(written.config.name))
+    monkeypatch.chdir(tmp_path)
+    assert cell.training is not None
+    assert build(cell.training.method.make()).grid == (16, 16)
+
+
+def test_a_missing_file_ends_the_plan_with_one_line(written: Files, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.ckpt: No such file"):
+        cells(tmp_path / "none.ckpt", written.config)
+
+
+def test_without_files_it_is_skipped_and_says_which_options_it_needs(written: Files) -> None:
+    for given in ((), (written.weights,), (None, written.config)):
+        (cell,) = cells(*given)
+        assert cell.skip is not None
+        assert "--set pretrained.weights=" in cell.skip
+        assert "--set pretrained.config=" in cell.skip
+    assert cells(*written[:2])[0].skip is None
+    assert "--set pretrained.weights=" in refusal(Pretrained())
+
+
+def test_run_as_a_user_would(bench: Bench, written: Files, tmp_path: Path) -> None:
+    settings = [
+        f"--set=pretrained.{name}={path}" for name, path in zip(("weights", "config"), written[:2], strict=True)
+    ]
+    words = (
+        "run", "--methods", "pretrained", "--tasks", "reconstruction", "--datasets", "toy-colours", "--preset", "smoke",
+        "--engine", "serial", "--device", "cpu",
+    )  # fmt: skip
+    ran = bench(*words, *settings)
+    assert ran.returncode == 0, ran.stderr
+    (record,) = (r for r in RecordStore(tmp_path / "results").all().records if r.method.name == "pretrained")
+    assert record.status == "ok"
+    assert record.method.arguments == {
+        name: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for name, path in zip(("weights", "config"), written[:2], strict=True)
+    }
+    assert record.cost["train_s"] == record.cost["train_images_per_s"] == 0
+    assert record.cost["parameters"] == sum(value.numel() for value in state_of(written).values())
+    assert record.cost["tokens_per_image"] == 256
+    assert any("not on equal terms" in warning for warning in record.warnings)
+    assert "not on equal terms" in bench("leaderboard").stdout
+
+    skipped = bench(*words)
+    assert skipped.returncode == 0, skipped.stderr
+    assert "1 skipped" in skipped.stdout
+    assert "--set pretrained.weights=" in skipped.stderr

@@ -1,0 +1,125 @@
+"""Tasks that make images: what they measure of good, of random and of blind ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.squares import COLORS, CPU, world
+
+from bench.contracts import Split, TaskResult
+from bench.metrics.image_sets import DEFAULT_EXTRACTORS
+from bench.presets import HeadBudget
+from bench.registry import metric_facts, tasks
+from methods.identity import Identity
+from methods.vqgan import VqGan
+from tasks.completion import Completion
+from tasks.parts.generator import scores as generated
+from tasks.t2i import TextToImage
+from tasks.unconditional import Unconditional
+
+BUDGET = HeadBudget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+SIZES = {"train": 256, "validation": 60, "test": 60, "test-novel-pairs": 20}
+TASKS = {"t2i": TextToImage(), "unconditional": Unconditional(), "completion": Completion()}
+
+
+def made_world():
+    both = {name: world(count, number) for number, (name, count) in enumerate(SIZES.items())}
+    return {name: codes for name, (codes, _) in both.items()}, {
+        name: replace(split, name=name) for name, (_, split) in both.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, tuple[TaskResult, TaskResult]]:
+    codes, dataset = made_world()
+    return {
+        name: (task.run(codes, dataset, BUDGET, 0, CPU), task.run(None, dataset, BUDGET, 0, CPU))
+        for name, task in TASKS.items()
+    }
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_declared_metric_is_measured_or_skipped_with_a_reason(name: str, results) -> None:
+    for result in results[name]:
+        named = {*result.metrics, *result.skipped}
+        for declared in tasks.get(name).facts["metrics"]:
+            assert any(other.startswith(declared) for other in named), declared
+        assert all(result.skipped.values())
+        for metric, score in result.metrics.items():
+            assert metric_facts(metric)
+            assert np.isfinite(score.value)
+            if not metric.startswith(("fd", "kd", "fid", "kid")):
+                assert len(result.per_example[metric]) == score.n
+                assert result.per_example[metric].mean() == pytest.approx(score.value)
+        assert any(name.startswith("statistics/") for name in result.statistics)
+        assert result.samples
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_cost_says_how_long_an_image_takes_and_the_fit(name: str, results) -> None:
+    real, blind = results[name]
+    assert real.cost["generate_ms_per_image"] > 0
+    assert real.cost["generator_fit_s"] > 0
+    assert not blind.cost
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_generator_that_has_learnt_the_data_is_near_the_floor(name: str, results) -> None:
+    metrics = results[name][0].metrics
+    assert metrics["kd_tinyclip"].value < 0.1 * abs(_distance_of_noise())
+    assert metrics["precision"].value > 0.9
+
+
+def test_captions_are_followed_and_blind_images_do_not_follow_them(results) -> None:
+    real, blind = (result.metrics for result in results["t2i"])
+    assert real["clip_score_tiny-clip"].value > blind["clip_score_tiny-clip"].value + 0.1
+    assert real["clip_score_tiny-clip@novel-pairs"].n == SIZES["test-novel-pairs"]
+
+
+def test_completions_keep_the_given_half(results) -> None:
+    _, dataset = made_world()
+    blind = Completion().run(None, dataset, BUDGET, 0, CPU)
+    assert blind.metrics["kd_tinyclip"].value > results["completion"][0].metrics["kd_tinyclip"].value
+
+
+def test_a_fault_in_the_data_is_named() -> None:
+    codes, dataset = made_world()
+    dataset["test"] = replace(dataset["test"], captions=[["one"], [], *dataset["test"].captions[2:]])
+    with pytest.raises(Exception, match="test split has images without a caption"):
+        TextToImage().run(codes, dataset, BUDGET, 0, CPU)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_method_without_indices_is_skipped_and_others_are_not(name: str) -> None:
+    assert "no indices" in TASKS[name].skip(None, Identity())
+    assert TASKS[name].skip(None, VqGan()) is None
+    assert TASKS[name].skip(None, None) is None
+
+
+def test_random_training_images_are_different_ones_where_there_are_enough() -> None:
+    split = Split("train", np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(3, 3))
+    some = generated.training_images(split, 15, 0)
+    assert len(np.unique(some[..., 0])) == 15
+    assert not np.array_equal(some, generated.training_images(split, 15, 1))
+    assert len(generated.training_images(split, 50, 0)) == 50
+
+
+def _distance_of_noise() -> float:
+    dataset = made_world()[1]
+    noise = np.random.default_rng(0).integers(0, 256, dataset["test"].images.shape, dtype=np.uint8)
+    result = TaskResult(metrics={})
+    generated.score(result, noise, dataset, ("tinyclip",), CPU)
+    return result.metrics["kd_tinyclip"].value
+
+
+def test_without_the_extractor_precision_and_recall_are_skipped() -> None:
+    dataset = made_world()[1]
+    assert "efficientnet-lite0" in DEFAULT_EXTRACTORS
+    assert len(COLORS) == 4
+    result = TaskResult(metrics={})
+    generated.score(result, np.asarray(dataset["test"].images), dataset, DEFAULT_EXTRACTORS, CPU)
+    assert result.metrics["precision"].value == 1
+    assert result.metrics["recall"].value == 1
+    assert result.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-6)
