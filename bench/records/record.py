@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +25,7 @@ def _as_json(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encodable(value: object) -> object:
-    """Without the half characters that paths in error messages may hold; a failure must always be recordable."""
+    """Replace lone surrogates (undecodable bytes of a path), so that any error message can be written as UTF-8."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
@@ -61,12 +62,20 @@ class DataUsed(Strict):
 
 
 class Measured(Strict):
-    """A metric's value over n examples. `higher_is_better` is None where neither direction is."""
+    """A metric's value.
+
+    n: examples behind it. higher_is_better: None where neither direction is.
+    over: "examples", the mean of per-example scores under the metric's name; "set", a value of all examples at once.
+        None in records written before this was stored.
+    clusters: name of the per-example array that says which scores share an image.
+    """
 
     value: float
     n: int = Field(ge=0)
     higher_is_better: bool | None
     unit: str
+    over: Literal["examples", "set"] | None = None
+    clusters: str | None = None
 
 
 class Record(Strict):
@@ -127,7 +136,7 @@ class Record(Strict):
         Raises:
             RecordError: a number is not finite, which JSON cannot hold; a metric is named.
         """
-        bad = [name for name, metric in self.metrics.items() if metric.value - metric.value != 0]
+        bad = [name for name, metric in self.metrics.items() if not math.isfinite(metric.value)]
         if bad:
             raise RecordError(f"not finite: {', '.join(f'{name} = {self.metrics[name].value}' for name in bad)}")
         try:
@@ -137,7 +146,7 @@ class Record(Strict):
 
 
 def now() -> str:
-    """The present for `Record.created`."""
+    """Current UTC time, for `Record.created`."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
