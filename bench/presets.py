@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class HeadBudget:
-    """What a network of a task may spend. batch_size counts images; width and layers are its transformer's."""
+class Budget:
+    """What a network that is fitted on codes may spend. batch_size: images. width, layers: of its transformer."""
 
     steps: int
     batch_size: int
@@ -40,8 +40,8 @@ class Preset:
     betas: tuple[float, float]
     discriminator_start: int
     precision: str
-    head: HeadBudget
-    generator: HeadBudget
+    head: Budget
+    generator: Budget
 
 
 PRESETS: dict[str, Preset] = {
@@ -60,8 +60,8 @@ PRESETS: dict[str, Preset] = {
         betas=(0.9, 0.99),
         discriminator_start=30,
         precision="bf16",
-        head=HeadBudget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
-        generator=HeadBudget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
+        head=Budget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
+        generator=Budget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
     ),
     "tiny": Preset(
         about="real answers on two CPU cores: minutes per cell, 32 px",
@@ -78,8 +78,8 @@ PRESETS: dict[str, Preset] = {
         betas=(0.9, 0.99),
         discriminator_start=750,
         precision="bf16",
-        head=HeadBudget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
-        generator=HeadBudget(steps=2_400, batch_size=32, learning_rate=2e-3, width=192, layers=4),
+        head=Budget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
+        generator=Budget(steps=2_400, batch_size=32, learning_rate=2e-3, width=192, layers=4),
     ),
     "small": Preset(
         about="one GPU, hours: 64 px",
@@ -96,8 +96,8 @@ PRESETS: dict[str, Preset] = {
         betas=(0.9, 0.99),
         discriminator_start=15_000,
         precision="bf16",
-        head=HeadBudget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
-        generator=HeadBudget(steps=60_000, batch_size=128, learning_rate=5e-4, width=512, layers=8),
+        head=Budget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
+        generator=Budget(steps=60_000, batch_size=128, learning_rate=5e-4, width=512, layers=8),
     ),
     "paper": Preset(
         about="the setting of LG-VQ: taming's network at 256 px, batch 8, days on a GPU",
@@ -114,7 +114,7 @@ PRESETS: dict[str, Preset] = {
         betas=(0.5, 0.9),
         discriminator_start=10_000,
         precision="fp32",
-        head=HeadBudget(steps=100_000, batch_size=60, learning_rate=2e-4, width=512, layers=8),
-        generator=HeadBudget(steps=500_000, batch_size=24, learning_rate=2e-4, width=1_024, layers=16),
+        head=Budget(steps=100_000, batch_size=60, learning_rate=2e-4, width=512, layers=8),
+        generator=Budget(steps=500_000, batch_size=24, learning_rate=2e-4, width=1_024, layers=16),
     ),
 }

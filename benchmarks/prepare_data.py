@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from bench.contracts import DataSet, Split
+from bench.contracts.data import DataSet, Split
 from bench.registry import datasets
 
 

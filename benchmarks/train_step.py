@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bench.contracts import Batch, TextBatch, Tokenizer
+from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import BenchError
 from bench.experiment.arguments import parse_setting, resolve
 from bench.experiment.train import parameter_groups

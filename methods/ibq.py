@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Quantized
+from bench.contracts.method import Quantized
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual

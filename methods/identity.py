@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Quantized
+from bench.contracts.method import Quantized
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual

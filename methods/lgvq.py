@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
-from bench.contracts import Method
+from bench.contracts.method import Method
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
@@ -17,7 +17,7 @@ from methods.parts.language.losses import Masking, Reduction
 from methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
 
 if TYPE_CHECKING:
-    from bench.text import TextEncoder
+    from bench.contracts.method import TextEncoder
 
 Defaults = TypeVar("Defaults", Switches, LossWeights)
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from bench.contracts import Batch
 from bench.contracts.codes import lookup
+from bench.contracts.method import Batch
 from bench.errors import DataError, UsageError
 from bench.presets import Preset
 from bench.registry import methods

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Quantized
+from bench.contracts.method import Quantized
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
@@ -20,7 +20,7 @@ from methods.parts.vector_quantizer import codebook_loss, to_quantized, to_rows
 from methods.parts.word_codes import WordCodes, normalised_adjacency, word_codes
 
 if TYPE_CHECKING:
-    from bench.text import TextEncoder
+    from bench.contracts.method import TextEncoder
 
 
 class TransferredCodebook(nn.Module):

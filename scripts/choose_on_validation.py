@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.experiment.train import train
 from bench.features.extractor import load_extractor

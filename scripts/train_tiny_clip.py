@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.easy_vqa import EasyVqa
 from bench.data.emoji_scenes import EmojiScenes
 from bench.images import to_float

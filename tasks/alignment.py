@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import DataSet, MaskAt, Method, Score, Split, TaskResult, WordPredictor
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import MaskAt, Method, TextEncoder, WordPredictor
+from bench.contracts.result import Score, TaskResult
 from bench.metrics import similarity
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
-from bench.text import TextEncoder, load_text_encoder
+from bench.text import load_text_encoder
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
 from tasks.parts.image_controls import Vectors, image_controls
 from tasks.parts.language.captions import check_captions, one_each
@@ -74,7 +76,7 @@ class Alignment:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:

@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.images import grid_png
 from bench.metrics.captions import distinct_captions, novelty
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from tasks.parts.language import caption_scores
 from tasks.parts.language.captions import check_captions
@@ -68,7 +70,7 @@ class Captioning:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:
@@ -100,7 +102,7 @@ class Captioning:
         codes: Mapping[str, Codes],
         split: Split,
         vocabulary: Vocabulary,
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> dict[str, list[str]]:

@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from bench.contracts import Box, DataSet, Method, Question, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import Box, DataSet, Question, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.images import grid_png
 from bench.metrics.boxes import box_accuracy, box_iou, corners
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from bench.system.torchvision_ops import make_importable
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
@@ -68,7 +70,7 @@ class Grounding:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:
@@ -107,7 +109,7 @@ class Grounding:
 class Grounder(nn.Module):
     """Boxes from code vectors and expressions."""
 
-    def __init__(self, words: int, budget: HeadBudget, training: Codes) -> None:
+    def __init__(self, words: int, budget: Budget, training: Codes) -> None:
         super().__init__()
         width, layers = budget.width, budget.layers
         self.reader = head.CodeReader(training, width)
@@ -137,7 +139,7 @@ def _fit(
     asked: Asked,
     truth: np.ndarray,
     codes: Codes,
-    budget: HeadBudget,
+    budget: Budget,
     draw: np.random.Generator,
     device: torch.device,
 ) -> None:

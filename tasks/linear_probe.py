@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.contracts import DataSet, Method, Question, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Question, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.metrics.classification import accuracy, by_kind
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 
 SHARE = 0.2
@@ -55,7 +57,7 @@ class LinearProbe:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,  # noqa: ARG002 - the classifier is fitted until it is done
+        budget: Budget,  # noqa: ARG002 - the classifier is fitted until it is done
         seed: int,  # noqa: ARG002 - nothing is drawn
         device: torch.device,
     ) -> TaskResult:

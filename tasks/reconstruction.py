@@ -9,15 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.images import comparison_png, to_uint8
 from bench.metrics import codebook, image, image_sets
 from bench.metrics.image_sets import FeatureExtractors
 from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
 from bench.metrics.lpips import SOURCES, Backbone, Lpips, lpips
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.records import alarms
 from bench.registry import tasks
 
@@ -83,7 +85,7 @@ class Reconstruction:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,  # noqa: ARG002 - nothing is fitted
+        budget: Budget,  # noqa: ARG002 - nothing is fitted
         seed: int,  # noqa: ARG002 - nothing is random
         device: torch.device,
     ) -> TaskResult:

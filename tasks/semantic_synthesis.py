@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.metrics.masks import mask_agreement
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from tasks.parts.generator import sample, scores
 from tasks.parts.generator.fit import fitted
@@ -64,7 +66,7 @@ class SemanticSynthesis:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:

@@ -9,13 +9,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from bench.contracts import DataSet, Method, Score, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics import clip_score
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from bench.text import load_text_encoder
 from tasks.parts.generator import sample, scores
@@ -76,7 +78,7 @@ class TextToImage:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:

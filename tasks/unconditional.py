@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.contracts import DataSet, Method, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import TaskResult
 from bench.images import grid_png
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from tasks.parts.generator import sample, scores
 from tasks.parts.generator.fit import fitted
@@ -56,7 +58,7 @@ class Unconditional:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:

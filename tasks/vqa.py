@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import DataSet, Method, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet, Split
+from bench.contracts.method import Method
+from bench.contracts.result import TaskResult
 from bench.images import grid_png
 from bench.metrics import vqa_accuracy, wups
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import tasks
 from tasks.parts.language.answers import score_answers
 from tasks.parts.language.questions import OUTSIDE, Asked
@@ -55,7 +57,7 @@ class VisualQuestionAnswering:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:
@@ -89,7 +91,7 @@ class VisualQuestionAnswering:
 class Answerer(nn.Module):
     """Logits over answers from an image's codes and a question; without codes, from the question alone."""
 
-    def __init__(self, words: int, answers: int, budget: HeadBudget, training: Codes | None) -> None:
+    def __init__(self, words: int, answers: int, budget: Budget, training: Codes | None) -> None:
         super().__init__()
         width, layers = budget.width, budget.layers
         self.words = nn.Embedding(words, width, padding_idx=PADDING)
@@ -120,7 +122,7 @@ def _logits(
 
 
 def _fit(
-    model: Answerer, asked: Asked, codes: Codes | None, budget: HeadBudget, seed: int, device: torch.device
+    model: Answerer, asked: Asked, codes: Codes | None, budget: Budget, seed: int, device: torch.device
 ) -> None:
     draw = np.random.default_rng([seed, 0])
     rows_left = np.empty(0, np.int64)

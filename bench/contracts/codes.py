@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.contracts import WordPredictor
+from bench.contracts.method import WordPredictor
 
 
 def lookup(codebook: Tensor, indices: Tensor) -> Tensor:
@@ -48,12 +48,12 @@ class Codes:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(h, w)"""
+        """Rows and columns of the code grid, (h, w)."""
         return int(self.array.shape[1]), int(self.array.shape[2])
 
     @property
     def width(self) -> int:
-        """D"""
+        """Width D of a code vector."""
         return int(self.codebook.shape[-1]) if self.discrete else int(self.array.shape[-1])
 
     def rows(self, rows: np.ndarray, device: torch.device) -> Tensor:

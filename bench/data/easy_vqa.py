@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from bench.contracts import Box, Question, Split
+from bench.contracts.data import Box, Question, Split
 from bench.data.pixels import prepared
 from bench.errors import DataError
 from bench.registry import datasets

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from bench.contracts import Box, Split
+from bench.contracts.data import Box, Split
 from bench.data.emoji.art import ART_SHA256, NAMES, sprite
 from bench.data.emoji.language import PLACES, captions, questions
 from bench.data.pixels import prepared

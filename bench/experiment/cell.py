@@ -16,8 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bench.contracts import Split, TaskResult, Tokenizer
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.method import TextEncoder, Tokenizer
+from bench.contracts.result import TaskResult
 from bench.data.pixels.training_view import for_training
 from bench.errors import BenchError
 from bench.experiment.encode import encode_split
@@ -32,7 +34,7 @@ from bench.system import fingerprint
 from bench.system.environment import describe, peak_memory_mib
 from bench.system.files import whole_folder
 from bench.system.progress import reporter
-from bench.text import CaptionFeatures, TextEncoder, load_text_encoder
+from bench.text import CaptionFeatures, load_text_encoder
 
 UNTRAINED = "made elsewhere, from other data and with another budget: not on equal terms with what was trained here"
 """Warning for every record of a tokenizer that came ready-made."""

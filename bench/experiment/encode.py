@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Progress, Split, Tokenizer, WordPredictor
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.method import Tokenizer, WordPredictor
 from bench.images import to_float
+from bench.system.progress import Progress
 
 BATCH = 256
 

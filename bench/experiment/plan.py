@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting, resolve
-from bench.presets import PRESETS, HeadBudget, Preset
+from bench.presets import PRESETS, Budget, Preset
 from bench.registry import ROOT, Entry, Registry, datasets, did_you_mean, methods, tasks, text_encoders
 from bench.system import fingerprint
 
@@ -215,9 +215,9 @@ def _absolute(plugin: Plugin) -> Plugin:
     return dataclasses.replace(plugin, arguments=plugin.arguments | paths)
 
 
-def budget_of(task: Plugin, preset: str) -> HeadBudget:
+def budget_of(task: Plugin, preset: str) -> Budget:
     """What the task's network may spend under a preset."""
-    found: HeadBudget = getattr(PRESETS[preset], task.entry.facts.get("budget", "head"))
+    found: Budget = getattr(PRESETS[preset], task.entry.facts.get("budget", "head"))
     return found
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Batch, Progress, Split, TextBatch, Tokenizer
+from bench.contracts.data import Split
+from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import TrainingDiverged
 from bench.images import to_float
 from bench.presets import Preset
+from bench.system.progress import Progress
 from bench.text import CaptionFeatures
 
 CHECK_EVERY = 20

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.contracts.method import ImageTextEncoder
 from bench.features.weights import in_hub
 from bench.images import to_float
-from bench.metrics.clip_score import ImageTextEncoder, load_image_text_encoder
+from bench.metrics.clip_score import load_image_text_encoder
 from bench.registry import extractors
 from bench.system.fingerprint import of_value
 

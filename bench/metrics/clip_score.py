@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
+from bench.contracts.method import ImageTextEncoder
 from bench.errors import DataError
 from bench.images import to_float
 from bench.registry import metrics
@@ -23,19 +23,6 @@ PROTOCOL = {
     "clip_score": f"{WEIGHT} x max(cosine, 0) of image and caption, no prompt before it; a property of its encoder",
     "r_precision": f"whether the image's own caption has a higher cosine than {DISTRACTORS} captions of other images",
 }
-
-
-class ImageTextEncoder(Protocol):
-    """A text encoder whose sentence features share a space with those of an image tower."""
-
-    def tokenize(self, texts: list[str]) -> Tensor:
-        """int64 [B, L]"""
-
-    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Token and sentence features."""
-
-    def encode_images(self, images: Tensor) -> Tensor:
-        """Features [B, T] of images [B, 3, H, W] in [-1, 1]."""
 
 
 def load_image_text_encoder(name: str, device: str = "cpu") -> ImageTextEncoder:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Score, Split
+from bench.contracts.data import Split
+from bench.contracts.result import Score
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.method import TextEncoder
 from bench.registry import metrics
-from bench.text import TextEncoder
 from tasks.parts.language.masking import word_positions
 from tasks.parts.networks.head import CodeReader
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.contracts import Score
+    from bench.contracts.result import Score
 
 LOW_USAGE = 0.05
 """Of the codes that even draws would reach: below this at least 19 of 20 learnt codes are dead weight."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
-from bench.contracts import Progress
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what): draws a bar on a terminal, prints now and then in a log."""
 
 LINE_EVERY = 20.0
 """Seconds between two lines in a log."""

@@ -12,38 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Split, TextBatch
+from bench.contracts.data import Split
+from bench.contracts.method import TextBatch, TextEncoder
 from bench.errors import DataError
 from bench.registry import text_encoders
 from bench.system.files import whole_folder
 
 BATCH = 512
-
-
-class TextEncoder(Protocol):
-    """A frozen text encoder: evaluation mode, no gradients.
-
-    width: T, of token and sentence features alike. length: L, the most tokens it takes. vocabulary: V.
-    mask_id: the token that stands for a word that is hidden before encoding. word_embeddings: float [V, T].
-    words: words of letters a to z that are one token of their own, to its id; in large vocabularies frequent first.
-    """
-
-    name: str
-    width: int
-    length: int
-    vocabulary: int
-    mask_id: int
-    word_embeddings: Tensor
-    words: Mapping[str, int]
-
-    def tokenize(self, texts: list[str]) -> Tensor:
-        """int64 [B, L]: start, words, end, then 0; what is too long is cut and keeps its end token."""
-
-    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Token features [B, L', T] and sentence features [B, T] of ids [B, L'], L' <= L."""
-
-    def fingerprint(self) -> str:
-        """Hash of weights and vocabulary."""
 
 
 @functools.cache

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from bench.contracts import Batch, Quantized
 from bench.contracts.codes import lookup
+from bench.contracts.method import Batch, Quantized
 from bench.presets import Preset
 from methods.parts.backbones import build_backbone
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
-from bench.contracts import Quantized
+from bench.contracts.method import Quantized
 from methods.parts.codebook_renewal import Init, Renewal, Revive
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Quantized
+from bench.contracts.method import Quantized
 from methods.parts.codebook_renewal import Init, Renewal, Revive
 from methods.parts.nearest import nearest_codes
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bench.text import TextEncoder
+    from bench.contracts.method import TextEncoder
 
 PACKAGE = "lemminflect"
 INSTALL = "pip install --no-deps lemminflect==0.2.3"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.contracts import Box, DataSet, Question
+from bench.contracts.data import Box, DataSet, Question
 from bench.data.pixels import prepared
 from bench.errors import DataError
 from bench.registry import ROOT, datasets

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.easy_vqa import BACKGROUND, COLORS, SHAPES, EasyVqa, Example, box_of, shape_and_color
 from bench.errors import DataError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.contracts import Box, Split
+from bench.contracts.data import Box, Split
 from bench.data.emoji import art as emoji_art
 from bench.data.emoji.art import NAMES
 from bench.data.emoji.language import NUMBERS, PLACES, joined, with_article

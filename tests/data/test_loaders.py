@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from helpers.miniatures import TEST, TRAIN, VALIDATION, WRITERS, Scene, coco, folder_csv, put_pickle
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.pixels.fit import Fit, square
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import Listing

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.contracts import Split
-from bench.data.pixels.training_view import Strips, TrainingView, for_training, read_strips, write_index
+from bench.contracts.data import Split, Strips
+from bench.data.pixels.training_view import TrainingView, for_training, read_strips, write_index
 from bench.errors import DataError
 
 SIDE = 4

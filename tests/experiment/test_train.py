@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Batch, Split
+from bench.contracts.data import Split
+from bench.contracts.method import Batch
 from bench.errors import TrainingDiverged
 from bench.experiment.encode import encode_split
 from bench.experiment.train import _rate, train

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import TextBatch
+from bench.contracts.method import TextBatch
 
 ADJECTIVES = ["red", "blue", "green", "big", "small", "round", "striped", "wooden", "tall", "dark", "bright", "empty"]
 ANIMALS = ["cat", "dog", "horse", "bird", "fish", "cow", "sheep", "goat", "lion", "bear"]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
 from bench.images import to_float
 
 CPU = torch.device("cpu")

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Batch, DataSet, Method, Quantized, Question, Score, Split, TaskResult
 from bench.contracts.codes import Codes
-from bench.presets import HeadBudget, Preset
+from bench.contracts.data import DataSet, Question, Split
+from bench.contracts.method import Batch, Method, Quantized, TextEncoder
+from bench.contracts.result import Score, TaskResult
+from bench.presets import Budget, Preset
 from bench.registry import datasets, methods, metrics, tasks
-from bench.text import TextEncoder
 
 
 @datasets.register("toy-colours", offers=("captions", "questions"))
@@ -115,7 +116,7 @@ class ToyTask:
         self,
         codes: Mapping[str, Codes] | None,
         dataset: Mapping[str, Split],
-        budget: HeadBudget,
+        budget: Budget,
         seed: int,
         device: torch.device,
     ) -> TaskResult:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from helpers.small_text import SmallText
 from torch import Tensor
 
-from bench.contracts import Batch
+from bench.contracts.method import Batch
 from bench.errors import UsageError
 from bench.presets import PRESETS
 from methods.lgvq import LgVq

@@ -12,7 +12,7 @@ from helpers.small_text import SmallText
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from bench.contracts import Batch, Method, Tokenizer
+from bench.contracts.method import Batch, Method, Tokenizer
 from bench.presets import PRESETS
 from bench.registry import methods
 

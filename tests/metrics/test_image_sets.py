@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
 from bench.metrics import distance, image, image_sets

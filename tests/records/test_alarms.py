@@ -12,8 +12,9 @@ import torch
 from helpers import TOY
 from helpers.made_records import N, a_record, rows, shown
 
-from bench.contracts import Score, Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.result import Score
 from bench.experiment.plan import TRAIN_CODE
 from bench.leaderboard.board import render
 from bench.leaderboard.formats import to_json

@@ -14,12 +14,14 @@ from helpers.small_text import WORDS as SMALL_WORDS
 from helpers.small_text import SmallText
 from torch import Tensor, nn
 
-from bench.contracts import MaskAt, Split, TaskResult, WordPredictor
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.method import MaskAt, WordPredictor
+from bench.contracts.result import TaskResult
 from bench.errors import DataError
 from bench.experiment.encode import encode_split
 from bench.metrics.words import word_recall
-from bench.presets import PRESETS, HeadBudget
+from bench.presets import PRESETS, Budget
 from bench.registry import methods, metric_facts, tasks
 from bench.text import load_text_encoder
 from methods.lgvq import LgVq
@@ -38,8 +40,8 @@ IDS = torch.tensor([TEXT.words[word] for word in SPOKEN])
 SPLITS = {"train": 200, "test": 150}
 IMAGES = ("no-image", "shuffled-image")
 OWN, AFTER = "own-head", "own-head-after-encoding"
-HARDLY = HeadBudget(steps=2, batch_size=8, learning_rate=1e-3, width=32, layers=1)
-WELL = HeadBudget(steps=300, batch_size=32, learning_rate=3e-3, width=64, layers=1)
+HARDLY = Budget(steps=2, batch_size=8, learning_rate=1e-3, width=32, layers=1)
+WELL = Budget(steps=300, batch_size=32, learning_rate=3e-3, width=64, layers=1)
 
 
 class Made(nn.Module):

@@ -10,16 +10,17 @@ import pytest
 import torch
 from helpers.squares import CPU, world
 
-from bench.contracts import Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.result import TaskResult
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
-from bench.presets import PRESETS, HeadBudget
+from bench.presets import PRESETS, Budget
 from bench.registry import metric_facts, tasks
 from tasks.captioning import Captioning
 
-BUDGET = HeadBudget(steps=100, batch_size=32, learning_rate=4e-3, width=32, layers=1)
-SHORT = HeadBudget(steps=4, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+BUDGET = Budget(steps=100, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+SHORT = Budget(steps=4, batch_size=16, learning_rate=1e-3, width=32, layers=1)
 SIZES = {"train": 256, "validation": 10, "test": 60, "test-novel-pairs": 20}
 DECLARED = tasks.get("captioning").facts["metrics"]
 
@@ -144,7 +145,7 @@ def test_scores_count_all_references(scenes: tuple[dict[str, Codes], dict[str, S
 @pytest.mark.parametrize("broken", ["train", "test", "test-novel-pairs"])
 def test_a_fault_in_the_data_is_named_before_anything_is_fitted(broken: str) -> None:
     codes, dataset = squares()
-    endless = HeadBudget(steps=10**9, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+    endless = Budget(steps=10**9, batch_size=16, learning_rate=1e-3, width=32, layers=1)
     texts = list(dataset[broken].captions)
     dataset[broken] = replace(dataset[broken], captions=[*texts[:-1], []])
     with pytest.raises(DataError, match=f"{broken} split has images without a caption"):

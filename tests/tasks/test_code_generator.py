@@ -10,10 +10,10 @@ import torch
 from helpers.squares import CPU, PIXELS, decode, world
 from torch import Tensor
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
 from bench.errors import DataError
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import methods
 from bench.text import load_text_encoder
 from tasks.parts.generator.fit import Fitted, fitted
@@ -22,11 +22,11 @@ from tasks.parts.generator.sample import make_images
 from tasks.parts.generator.text_condition import TextCondition
 from tasks.parts.networks.gpt import Sampling
 
-BUDGET = HeadBudget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SAMPLING = Sampling(guidance=2.0)
 
 
-def fit(cache: Path | None = None, seed: int = 0, budget: HeadBudget = BUDGET) -> Fitted:
+def fit(cache: Path | None = None, seed: int = 0, budget: Budget = BUDGET) -> Fitted:
     codes, split = world(256, 0)
     tests = {"test": [own[0] for own in world(40, 1)[1].captions]}
     encoder = load_text_encoder("tiny-clip")
@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_images(told: Fitted) -> None:
 
 
 def test_a_fit_is_kept_and_found_again(tmp_path: Path) -> None:
-    short = HeadBudget(steps=3, batch_size=8, learning_rate=1e-3, width=32, layers=1)
+    short = Budget(steps=3, batch_size=8, learning_rate=1e-3, width=32, layers=1)
     first = fit(tmp_path, budget=short)
     (file,) = tmp_path.iterdir()
     written = file.stat().st_mtime_ns
@@ -111,7 +111,7 @@ def test_a_fit_is_kept_and_found_again(tmp_path: Path) -> None:
 
 
 def test_a_damaged_fit_is_named(tmp_path: Path) -> None:
-    short = HeadBudget(steps=1, batch_size=8, learning_rate=1e-3, width=32, layers=1)
+    short = Budget(steps=1, batch_size=8, learning_rate=1e-3, width=32, layers=1)
     fit(tmp_path, budget=short)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:100])

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, linear_schedule, posterior
 from tasks.parts.generator.discrete_diffusion import STEPS, DiscreteDiffusion
 from tasks.parts.generator.model import Prefix
@@ -161,7 +161,7 @@ def test_it_learns_codes_that_a_prefix_determines():
         which = torch.randint(4, (64,))
         return made.loss(Prefix(vectors[which], real), answers[which])
 
-    head.fit(made, loss, HeadBudget(steps=300, batch_size=64, learning_rate=4e-3, width=32, layers=1), CPU)
+    head.fit(made, loss, Budget(steps=300, batch_size=64, learning_rate=4e-3, width=32, layers=1), CPU)
     which = torch.arange(4).repeat(16)
     found = made.sample(Prefix(vectors[which], real), 6, Sampling(), torch.Generator().manual_seed(0), None)
     assert (found == answers[which]).float().mean() > 0.97

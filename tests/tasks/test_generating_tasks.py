@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from helpers.squares import COLORS, CPU, world
 
-from bench.contracts import Split, TaskResult
+from bench.contracts.data import Split
+from bench.contracts.result import TaskResult
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import metric_facts, tasks
 from methods.identity import Identity
 from methods.vqgan import VqGan
@@ -19,7 +20,7 @@ from tasks.parts.generator import scores as generated
 from tasks.t2i import TextToImage
 from tasks.unconditional import Unconditional
 
-BUDGET = HeadBudget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SIZES = {"train": 256, "validation": 60, "test": 60, "test-novel-pairs": 20}
 TASKS = {"t2i": TextToImage(), "unconditional": Unconditional(), "completion": Completion()}
 

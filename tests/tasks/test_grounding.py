@@ -10,13 +10,14 @@ import torch.nn.functional as functional
 from helpers.squares import CPU, PIXELS, decode
 from PIL import Image
 
-from bench.contracts import Box, Split, TaskResult
 from bench.contracts.codes import Codes
-from bench.presets import HeadBudget
+from bench.contracts.data import Box, Split
+from bench.contracts.result import TaskResult
+from bench.presets import Budget
 from bench.registry import metric_facts, tasks
 from tasks.grounding import GREEN, RED, Grounder, Grounding, _samples
 
-BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
+BUDGET = Budget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
 SHORT = replace(BUDGET, steps=10)
 SIZES = {"train": 512, "validation": 40, "test": 80, "test-novel-pairs": 30}
 COLORS = ("red", "green", "blue")

@@ -7,8 +7,9 @@ import pytest
 import torch
 from helpers.squares import CPU, PIXELS, decode
 
-from bench.contracts import Question, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import Question, Split
+from bench.contracts.result import TaskResult
 from bench.errors import DataError
 from bench.presets import PRESETS
 from bench.registry import metric_facts

@@ -11,19 +11,19 @@ import torch
 from helpers.squares import CPU, PIXELS, decode
 from torch import Tensor
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
 from bench.errors import DataError
 from bench.metrics.masks import mask_agreement
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.system.torchvision_ops import make_importable
 from tasks.parts.generator.mask_condition import MaskCondition
 from tasks.parts.networks import segmenter
 from tasks.parts.networks.segmenter import classes_of, fitted_segmenter, segment
 from tasks.semantic_synthesis import SemanticSynthesis
 
-BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=4e-3, width=32, layers=1)
-SHORT = HeadBudget(steps=60, batch_size=32, learning_rate=3e-3, width=16, layers=0)
+BUDGET = Budget(steps=150, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+SHORT = Budget(steps=60, batch_size=32, learning_rate=3e-3, width=16, layers=0)
 
 
 def squares(name: str, count: int, seed: int) -> tuple[Codes, Split]:

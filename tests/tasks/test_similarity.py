@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from helpers.small_text import SmallText
 from torch import Tensor
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
 from bench.metrics.similarity import (
     caption_similarity,
     orthogonal_similarity,

@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.contracts import Split, Task, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import Split
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task
 from bench.data.emoji_scenes import EmojiScenes
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.records.record import FILE_NAME
 from bench.registry import metric_facts, metric_family, tasks
 from bench.system.files import pack_vectors, unpack_vectors
@@ -25,7 +27,7 @@ from methods.vqgan import VqGan
 from tasks.parts.networks import segmenter
 
 CPU = torch.device("cpu")
-BUDGET = HeadBudget(steps=2, batch_size=8, learning_rate=1e-3, width=32, layers=1)
+BUDGET = Budget(steps=2, batch_size=8, learning_rate=1e-3, width=32, layers=1)
 LIMITS = {"train": 200, "validation": 16, "test": 16}
 CODES = 12
 NAMES = tasks.names()

@@ -10,13 +10,14 @@ import torch
 from helpers.small_wordnet import write_wordnet
 from torch import Tensor
 
-from bench.contracts import Question, Split, TaskResult
 from bench.contracts.codes import Codes
+from bench.contracts.data import Question, Split
+from bench.contracts.result import TaskResult
 from bench.features.extractor import load_extractor
 from bench.images import to_float
 from bench.metrics import distance, wups
 from bench.metrics.lpips import Backbone
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.registry import metric_facts, metric_family, tasks
 from bench.text import load_text_encoder, tiny_clip
 from tasks.parts.language.questions import OUTSIDE, Asked
@@ -28,7 +29,7 @@ from tasks.vqa import VisualQuestionAnswering
 CPU = torch.device("cpu")
 COLORS = ("red", "green", "blue", "white")
 PIXELS = np.array([(220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)], np.uint8)
-BUDGET = HeadBudget(steps=150, batch_size=32, learning_rate=3e-3, width=32, layers=1)
+BUDGET = Budget(steps=150, batch_size=32, learning_rate=3e-3, width=32, layers=1)
 SPLITS = {"train": 512, "validation": 64, "test": 131, "test-novel-pairs": 50}
 
 
@@ -66,7 +67,7 @@ def answered() -> TaskResult:
     return VisualQuestionAnswering().run(*world(), BUDGET, 0, CPU)
 
 
-def run_vqa(codes: Mapping[str, Codes] | None, budget: HeadBudget = BUDGET, seed: int = 0) -> TaskResult:
+def run_vqa(codes: Mapping[str, Codes] | None, budget: Budget = BUDGET, seed: int = 0) -> TaskResult:
     return VisualQuestionAnswering().run(codes, world()[1], budget, seed, CPU)
 
 
@@ -103,7 +104,7 @@ def test_scores_carry_kinds_and_images(answered: TaskResult) -> None:
 
 
 def test_one_seed_gives_one_result_and_leaves_the_global_one_alone() -> None:
-    budget = HeadBudget(steps=8, batch_size=16, learning_rate=3e-3, width=32, layers=1)
+    budget = Budget(steps=8, batch_size=16, learning_rate=3e-3, width=32, layers=1)
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -130,7 +131,7 @@ def test_an_answer_that_training_lacks_is_wrong() -> None:
     test = dataset["test"]
     changed = [Question(question.image, question.text, "mauve", question.kind) for question in test.questions]
     dataset["test"] = Split("test", test.images, questions=changed)
-    budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+    budget = Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
     found = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
     assert found.metrics["accuracy"].value == 0
 
@@ -146,7 +147,7 @@ def with_annotators(dataset: dict[str, Split], others: Sequence[str]) -> dict[st
 def test_annotators_answers_add_their_accuracy() -> None:
     codes, dataset = world()
     few = with_annotators(dataset, ["mauve"] * 9)
-    budget = HeadBudget(steps=40, batch_size=16, learning_rate=3e-3, width=32, layers=1)
+    budget = Budget(steps=40, batch_size=16, learning_rate=3e-3, width=32, layers=1)
     found = VisualQuestionAnswering().run(codes, few, budget, 0, CPU)
     for suffix in ("", "@validation", "@novel-pairs"):
         correct = found.per_example[f"accuracy{suffix}"]
@@ -163,7 +164,7 @@ def test_near_answers_count_as_wordnet_has_them(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path / "dict", tree)))
     wups.find_wordnet.cache_clear()
     try:
-        found = run_vqa(None, HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
+        found = run_vqa(None, Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
     finally:
         wups.find_wordnet.cache_clear()
     correct = found.per_example["accuracy"]
@@ -178,7 +179,7 @@ def test_without_wordnet_wups_is_skipped_and_the_rest_runs(monkeypatch: pytest.M
     monkeypatch.setattr(wups, "_places", lambda: iter(()))
     wups.find_wordnet.cache_clear()
     try:
-        found = run_vqa(None, HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
+        found = run_vqa(None, Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1))
         after = VisualQuestionAnswering().protocol()
     finally:
         wups.find_wordnet.cache_clear()
@@ -364,7 +365,7 @@ def test_distances_can_be_computed_again_from_what_is_stored() -> None:
 
 def test_declared_metrics_are_those_returned() -> None:
     codes, dataset = world()
-    budget = HeadBudget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
+    budget = Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
     asked = VisualQuestionAnswering().run(codes, with_annotators(dataset, ["mauve"]), budget, 0, CPU)
     for name, result in (("vqa", asked), ("reconstruction", reconstruct(codes, task=Reconstruction()))):
         families = {metric_family(metric) for metric in (*result.metrics, *result.skipped)}

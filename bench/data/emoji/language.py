@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.contracts import Question
+from bench.contracts.data import Question
 from bench.data.emoji.art import NAMES
 
 if TYPE_CHECKING:

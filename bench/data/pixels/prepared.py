@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.contracts import Box, Question, Split
+from bench.contracts.data import Box, Question, Split
 from bench.errors import DataError
 
 

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from bench.contracts import Split
+from bench.contracts.data import Split, Strips
 from bench.errors import DataError
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Images kept as wide as their short side S, one below the other; see `bench.data.pixels.fit.Strip`.
-
-    pixels: uint8 [rows, S, 3], memory-mapped. starts: int64 [N + 1]. turned: bool [N].
-    """
-
-    pixels: np.ndarray
-    starts: np.ndarray
-    turned: np.ndarray
 
 
 class TrainingView:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.data.pixels import prepared
 from bench.data.pixels.fit import CUT_AWAY, Fit
 from bench.data.pixels.training_view import read_strips

@@ -12,12 +12,12 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from bench.contracts import Progress
 from bench.data.pixels import fit
 from bench.data.pixels.fit import Fit
 from bench.data.pixels.pictures import open_rgb
 from bench.data.reading.examples import Example, Problem
 from bench.errors import DataError
+from bench.system.progress import Progress
 
 CHUNK = 32
 """Images a worker decodes before it hands them over."""

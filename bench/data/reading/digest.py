@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.contracts import Progress
 from bench.data.reading.paths import printable
 from bench.errors import DataError
 from bench.system import fingerprint
 from bench.system.files import write_atomic
+from bench.system.progress import Progress
 
 CHUNK = 1_024
 """Files hashed between two reports of progress."""

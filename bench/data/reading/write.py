@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.contracts import Box, Progress, Question
+from bench.contracts.data import Box, Question
 from bench.data.pixels import prepared
 from bench.data.pixels.training_view import write_index
 from bench.data.reading.decode import Decoded, Growing, Shape, decode_all
 from bench.data.reading.examples import Example, Problem
+from bench.system.progress import Progress
 
 
 def write(examples: Sequence[Example], folder: Path, shape: Shape, progress: Progress) -> list[Problem]:

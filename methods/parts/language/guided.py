@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Batch, MaskAt, TextBatch
 from bench.contracts.codes import lookup
+from bench.contracts.method import Batch, MaskAt, TextBatch
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
 from methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
@@ -17,7 +17,7 @@ from methods.parts.language.variants import Switches
 from tasks.parts.language.masking import word_positions
 
 if TYPE_CHECKING:
-    from bench.text import TextEncoder
+    from bench.contracts.method import TextEncoder
 
 DROPOUT = 0.1
 """In the text decoder, as released."""

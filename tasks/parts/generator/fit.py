@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.errors import DataError
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.system import fingerprint
 from bench.system.files import write_atomic
 from tasks.parts.generator.model import CodeGenerator, CodeModel, Condition, sequences
@@ -36,7 +36,7 @@ def fitted(
     model: type[CodeModel],
     condition: Callable[[], Condition],
     codes: Codes,
-    budget: HeadBudget,
+    budget: Budget,
     seed: int,
     device: torch.device,
     cache: Path | None,
@@ -71,7 +71,7 @@ def fitted(
 
 
 def _loss(
-    generator: CodeGenerator, codes: Codes, budget: HeadBudget, seed: int, device: torch.device
+    generator: CodeGenerator, codes: Codes, budget: Budget, seed: int, device: torch.device
 ) -> Callable[[], Tensor]:
     """The loss of the next batch at each call."""
     draw = np.random.default_rng([seed, 0])
@@ -87,7 +87,7 @@ def _loss(
     return loss
 
 
-def _key(generator: CodeGenerator, codes: Codes, tokens: int, budget: HeadBudget, seed: int) -> str:
+def _key(generator: CodeGenerator, codes: Codes, tokens: int, budget: Budget, seed: int) -> str:
     """Hash of everything that determines the fitted weights; the folder stands for the data set."""
     array = hashlib.sha256(np.ascontiguousarray(codes.array).tobytes()).hexdigest()
     parts = (generator.model, generator.condition)

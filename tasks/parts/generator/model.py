@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Method
 from bench.contracts.codes import Codes
+from bench.contracts.method import Method
 from tasks.parts.networks.gpt import INITIAL, PrefixModel, Sampling, generate
 
 DROPPED = 0.1

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from bench.contracts import Score, Split, TaskResult
+from bench.contracts.data import Split
+from bench.contracts.result import Score, TaskResult
 from bench.metrics import image_sets, precision_recall
 
 MANIFOLD = "efficientnet-lite0"

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.contracts import Split
-from bench.text import TextEncoder
+from bench.contracts.data import Split
+from bench.contracts.method import TextEncoder
 from tasks.parts.generator.model import Prefix
 from tasks.parts.language.captions import check_captions, one_each
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.contracts import Question, Score, TaskResult
+from bench.contracts.data import Question
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.metrics.classification import accuracy, by_kind
 from bench.metrics.vqa_accuracy import vqa_accuracy

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.errors import DataError
 
 

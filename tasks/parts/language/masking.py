@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.contracts import WordPredictor
+from bench.contracts.method import WordPredictor
 
 BATCH = 4096
 NEVER = np.iinfo(np.int64).max

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.contracts import Question
+from bench.contracts.data import Question
 from tasks.parts.language.vocabulary import Vocabulary
 
 OUTSIDE = -1

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import MaskAt, Score, TaskResult, WordPredictor
+from bench.contracts.method import MaskAt, WordPredictor
+from bench.contracts.result import Score, TaskResult
 from bench.metrics.words import word_recall
 from tasks.parts.image_controls import Vectors
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import Split
 from bench.contracts.codes import Codes
-from bench.presets import HeadBudget
+from bench.contracts.data import Split
+from bench.presets import Budget
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
 from tasks.parts.networks import head
@@ -36,7 +36,7 @@ Decoder = Callable[[PrefixModel, Tensor, torch.Generator], Tensor]
 class Captioner(nn.Module):
     """Predicts each word of a caption from an image's code vectors and the words before it."""
 
-    def __init__(self, words: int, budget: HeadBudget, training: Codes) -> None:
+    def __init__(self, words: int, budget: Budget, training: Codes) -> None:
         super().__init__()
         self.reader = head.CodeReader(training, budget.width)
         prefix = training.grid[0] * training.grid[1]
@@ -53,7 +53,7 @@ def fit(
     vocabulary: Vocabulary,
     split: Split,
     codes: Codes,
-    budget: HeadBudget,
+    budget: Budget,
     seed: int,
     device: torch.device,
 ) -> None:

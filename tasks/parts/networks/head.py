@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.errors import TrainingDiverged
-from bench.presets import HeadBudget
+from bench.presets import Budget
 
 SAMPLE = 2048
 WARM_UP = 0.05
@@ -48,7 +48,7 @@ class CodeReader(nn.Module):
         return read
 
 
-def fit(model: nn.Module, loss: Callable[[], Tensor], budget: HeadBudget, device: torch.device) -> None:
+def fit(model: nn.Module, loss: Callable[[], Tensor], budget: Budget, device: torch.device) -> None:
     """Minimise `loss()`, which draws its own batch; leaves the model in evaluation mode.
 
     Raises:

@@ -12,15 +12,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from bench.contracts import Split
+from bench.contracts.data import Split
 from bench.errors import DataError
 from bench.images import to_float
-from bench.presets import HeadBudget
+from bench.presets import Budget
 from bench.system import fingerprint
 from bench.system.files import write_atomic
 from tasks.parts.networks import head
 
-RECIPE = HeadBudget(steps=600, batch_size=32, learning_rate=3e-3, width=24, layers=0)
+RECIPE = Budget(steps=600, batch_size=32, learning_rate=3e-3, width=24, layers=0)
 """The same for every method, preset and seed; width: channels at full resolution."""
 SEED = 0
 BATCH = 250

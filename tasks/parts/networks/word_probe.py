@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.contracts import MaskAt, Split
 from bench.contracts.codes import Codes
-from bench.presets import HeadBudget
-from bench.text import TextEncoder
+from bench.contracts.data import Split
+from bench.contracts.method import MaskAt, TextEncoder
+from bench.presets import Budget
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.masking import masking_turns
 from tasks.parts.networks import head
@@ -36,7 +36,7 @@ class WordProbe(nn.Module):
     caption, so a masked word is hidden from all of it. Without codes (`training` None) it reads the caption alone.
     """
 
-    def __init__(self, encoder: TextEncoder, training: Codes | None, budget: HeadBudget) -> None:
+    def __init__(self, encoder: TextEncoder, training: Codes | None, budget: Budget) -> None:
         super().__init__()
         width, layers = budget.width, budget.layers
         self.tokenize, self.mask = encoder.tokenize, encoder.vocabulary
@@ -67,7 +67,7 @@ class WordProbe(nn.Module):
 
 
 def fit_word_probe(
-    encoder: TextEncoder, split: Split, codes: Codes | None, budget: HeadBudget, seed: int, device: torch.device
+    encoder: TextEncoder, split: Split, codes: Codes | None, budget: Budget, seed: int, device: torch.device
 ) -> WordProbe:
     """A probe fitted on a training split whose images all have a caption; the global random state stays as it is.
 

@@ -1,0 +1,101 @@
+"""What a task measured: values, the scores of single examples behind them, samples to look at, costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bench.contracts.metric import MetricName
+
+
+class Score(NamedTuple):
+    """A metric's value.
+
+    n: the number of examples behind it. over: "examples" where the value is the mean of `per_example` of its name,
+    "set" where all examples give it at once (BLEU, a Frechet distance). clusters: the name of the array in
+    `per_example` that says which examples share an image; None where each is an image of its own.
+    """
+
+    value: float
+    n: int
+    over: Literal["examples", "set"] = "set"
+    clusters: str | None = None
+
+
+@dataclass
+class TaskResult:
+    """What a task leaves behind; fill it with `add`, `add_whole` and `skip`.
+
+    metrics: name to score. per_example: name to array [n]. statistics: name to array [n] of what a distance was
+    computed from, stored beside the scores. samples: file name to PNG bytes or text, for a person to look at.
+    skipped: metric to why it was not measured and the command that would change that. cost: name to value.
+    """
+
+    metrics: dict[str, Score] = field(default_factory=dict)
+    per_example: dict[str, np.ndarray] = field(default_factory=dict)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
+    samples: dict[str, bytes | str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        metric: str,
+        scores: np.ndarray,
+        *,
+        source: str = "",
+        part: str = "",
+        variant: str = "",
+        images: np.ndarray | None = None,
+    ) -> None:
+        """Add a mean over examples: its value, its n, and what its interval is computed from.
+
+        Args:
+            metric: a declared metric.
+            scores: of each example, [n] with n > 0.
+            source, part, variant: the rest of the value's name, see `MetricName`.
+            images: the number of each example's image, int [n], where several examples may share one (questions).
+
+        Raises:
+            ValueError: the scores are not [n], or `images` not of the same length, or the value is there already.
+        """
+        scores = np.asarray(scores)
+        if scores.ndim != 1 or not len(scores) or (images is not None and len(images) != len(scores)):
+            of_images = "" if images is None else f" with image numbers {np.shape(images)}"
+            raise ValueError(f"{metric}: scores of examples are [n], n > 0, not {scores.shape}{of_images}")
+        name = str(MetricName(metric, source, part, variant))
+        clusters = None
+        if images is not None:
+            clusters = str(MetricName("images", "", part, variant))
+            self.per_example[clusters] = np.asarray(images)
+        self._put(name, Score(float(scores.mean(dtype=np.float64)), len(scores), "examples", clusters))
+        self.per_example[name] = scores
+
+    def add_whole(
+        self,
+        metric: str,
+        value: float,
+        n: int,
+        *,
+        source: str = "",
+        part: str = "",
+        variant: str = "",
+        per_example: np.ndarray | None = None,
+    ) -> None:
+        """Add a value that all n examples give at once; scores of examples, if any, are kept but not averaged."""
+        name = str(MetricName(metric, source, part, variant))
+        self._put(name, Score(float(value), n))
+        if per_example is not None:
+            self.per_example[name] = per_example
+
+    def skip(self, metric: str, why: str) -> None:
+        """Say why a declared metric (or one of its sources, `fd_dinov2`) was not measured, and what would change it."""
+        self.skipped[metric] = why
+
+    def _put(self, name: str, score: Score) -> None:
+        if name in self.metrics:
+            raise ValueError(f"{name} was measured twice")
+        self.metrics[name] = score

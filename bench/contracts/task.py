@@ -1,0 +1,68 @@
+"""Tasks: what is done with frozen codes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.contracts.data import DataSet, Split
+from bench.contracts.result import TaskResult
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.contracts.codes import Codes
+    from bench.contracts.method import Method
+    from bench.presets import Budget
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a task is given.
+
+    codes: of every split by its name; None for the task's blind baseline. dataset: every split by its name.
+    budget: what a network fitted on codes may spend. seed: of all random draws. device: where to compute.
+    """
+
+    codes: Mapping[str, Codes] | None
+    dataset: Mapping[str, Split]
+    budget: Budget
+    seed: int
+    device: torch.device
+
+    @property
+    def tests(self) -> dict[str, Split]:
+        """The test split and all further ones, by name."""
+        return {name: split for name, split in self.dataset.items() if name.startswith("test")}
+
+    def codes_of(self, split: str) -> Codes | None:
+        """The codes of a split, or None for the blind baseline."""
+        return None if self.codes is None else self.codes[split]
+
+
+class Task(ABC):
+    """A task on frozen codes. Subclass it as a frozen dataclass in one file of `tasks/`; its fields are its arguments.
+
+    Its registration says what it needs of a data set and what it measures, see `bench.contracts.facts.TaskFacts`.
+    It reads codes and the codebook, never an encoder's continuous features.
+    """
+
+    @abstractmethod
+    def protocol(self) -> Mapping[str, object]:
+        """Everything besides the method that determines the values, as plain values; hashed and stored.
+
+        It has a whole number "version": records of an older one are not shown beside those of a newer.
+        """
+
+    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - most leave out nothing
+        """Why this combination is not run, or None; method is None for the blind baseline."""
+        return None
+
+    @abstractmethod
+    def run(self, work: Work) -> TaskResult:
+        """Fit on "train", choose on "validation", score on "test" and every further test split.
+
+        With `work.codes` None it scores the blind baseline: the strongest answer that never sees the codes.
+        """
