@@ -1,8 +1,9 @@
-"""Files and folders that appear whole or not at all, and named vectors in one file."""
+"""Files: written whole or not at all, their sha256, and named vectors in one file."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The project's folder."""
 
 MAX_VECTORS_BYTES = 2**28
 
@@ -35,6 +39,16 @@ def write_atomic(path: Path, data: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file's content, 64 hexadecimal digits; read piece by piece, so the file may be large.
+
+    Raises:
+        OSError: as the system reports it.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
