@@ -1,5 +1,10 @@
 """The errors a user can act on. Anything else that is raised is a defect."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class BenchError(Exception):
     """Base of the project's own errors; its text is one line for the user."""
@@ -19,3 +24,10 @@ class TrainingDiverged(BenchError):
 
 class RecordError(BenchError):
     """A record on disk cannot be read as a record."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A hint to append to an error message: the nearest valid name, else all names."""
+    known = list(names)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"

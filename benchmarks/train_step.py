@@ -43,7 +43,7 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
     """Time one method after a quarter as many steps to warm up."""
     entry = methods.get(name)
     given = [setting for setting in map(parse_setting, settings) if setting.name == name]
-    method = entry.load()(**resolve(entry.load(), entry.facts, given))
+    method = entry.load()(**resolve(entry.load(), dict(entry.facts.arguments), given))
     encoder = load_text_encoder("tiny-clip", str(device)) if method.needs_text else None
     tokenizer: Tokenizer = method.build(preset, "emoji-scenes", encoder)
     assert isinstance(tokenizer, nn.Module)

@@ -110,7 +110,7 @@ class ClusterQuantizer(nn.Module):
 
 
 @methods.register("cvq")
-@methods.register("cvq-l2-contrastive", distance="l2", contrastive=True)
+@methods.register("cvq-l2-contrastive", arguments={"distance": "l2", "contrastive": True})
 @dataclass(frozen=True)
 class Cvq:
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).

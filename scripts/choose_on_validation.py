@@ -95,7 +95,7 @@ def score(method: str, splits: dict[str, Split]) -> str:
     """Train with seed 0 and measure on validation."""
     entry = methods.get(method)
     torch.manual_seed(0)
-    tokenizer = entry.load()(**entry.facts).build(TINY, "emoji-scenes", None)
+    tokenizer = entry.load()(**entry.facts.arguments).build(TINY, "emoji-scenes", None)
     train(tokenizer, splits["train"], None, TINY, 0, CPU, lambda *_: None)
     truth, made, used = splits["validation"].images, [], set()
     with torch.inference_mode():

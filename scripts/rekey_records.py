@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.records.record import Record, validate
 from bench.records.store import RecordStore
-from bench.registry import ROOT
+from bench.system.files import ROOT
 from bench.system import fingerprint
 
 COMMANDS = (

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.records.store import RecordStore
-from bench.registry import ROOT
+from bench.system.files import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

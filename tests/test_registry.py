@@ -7,7 +7,7 @@ from helpers import TOY
 
 from bench import registry
 from bench.errors import UsageError
-from bench.registry import Registry, metric_facts
+from bench.registry import Registry, metric_of
 
 
 def fresh(kind: str, variable: str, folder: str) -> Registry:
@@ -50,12 +50,12 @@ def test_a_plugin_that_registers_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_variant_of_a_metric_has_the_facts_of_its_family() -> None:
-    assert metric_facts("accuracy/color") == metric_facts("accuracy")
-    assert metric_facts("accuracy@novel-pairs")["higher_is_better"] is True
-    assert metric_facts("fd_tinyclip")["higher_is_better"] is False
-    assert metric_facts("fd_tinyclip@floor")["higher_is_better"] is None
+    assert metric_of("accuracy/color") == metric_of("accuracy")
+    assert metric_of("accuracy@novel-pairs").higher_is_better is True
+    assert metric_of("fd_tinyclip").higher_is_better is False
+    assert metric_of("fd_tinyclip@floor").higher_is_better is None
     with pytest.raises(UsageError, match="unknown metric"):
-        metric_facts("nonsense")
+        metric_of("nonsense")
 
 
 @pytest.mark.parametrize("kind", ["methods", "tasks", "datasets", "metrics", "text-encoders"])

@@ -132,5 +132,5 @@ class DataSet(ABC):
         return fingerprint.of_value(plain | {"limits": dict(self.limits)})
 
     def lacks(self, kind: str) -> str | None:  # noqa: ARG002 - most have no optional parts
-        """Why captions, questions, boxes or masks that it is registered to offer are not there now; None if they are."""
+        """Why captions, questions, boxes or masks that it can offer are not there now; None if they are."""
         return None

@@ -77,5 +77,4 @@ def distance_names(name: str) -> tuple[str, ...]:
     Raises:
         UsageError: unknown name.
     """
-    own: tuple[str, ...] | None = extractors.get(name).facts.get("distances")
-    return own or (f"fd_{name}", f"kd_{name}")
+    return extractors.get(name).facts.distances or (f"fd_{name}", f"kd_{name}")

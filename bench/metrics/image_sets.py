@@ -16,7 +16,7 @@ from bench.contracts.result import Score
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance
-from bench.registry import metric_family
+from bench.registry import metric_of
 from bench.system.files import write_atomic
 
 DEFAULT_EXTRACTORS = ("efficientnet-lite0", "tinyclip", "inception")
@@ -103,7 +103,7 @@ def _measured(real: Features, made: Features, paired: bool, suffix: str) -> dict
     for name, features in made.items():
         n = min(len(real[name]), len(features))
         for metric in distance_names(name):
-            value = MEASURES[metric_family(metric)](real[name], features, paired)
+            value = MEASURES[metric_of(metric).name](real[name], features, paired)
             found[metric + suffix] = Score(value, n)
     return found
 

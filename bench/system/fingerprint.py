@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.registry import ROOT
+from bench.system.files import ROOT
 
 PACKAGES = ("bench", "methods", "tasks")
 PLUMBING = frozenset(
@@ -27,6 +27,13 @@ PLUMBING = frozenset(
         "tasks",
         "bench.registry",
         "bench.contracts",
+        "bench.contracts.data",
+        "bench.contracts.facts",
+        "bench.contracts.method",
+        "bench.contracts.metric",
+        "bench.contracts.registration",
+        "bench.contracts.task",
+        "bench.registry",
         "bench.errors",
         "bench.system.fingerprint",
         "bench.presets",

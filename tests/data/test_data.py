@@ -14,7 +14,8 @@ import pytest
 from bench.contracts.data import Box, DataSet, Question
 from bench.data.pixels import prepared
 from bench.errors import DataError
-from bench.registry import ROOT, datasets
+from bench.system.files import ROOT
+from bench.registry import datasets
 from bench.system.files import whole_folder
 
 LIMITS = {"train": 40, "validation": 12, "test": 12}

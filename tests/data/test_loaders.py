@@ -19,7 +19,8 @@ from bench.data.pixels.fit import Fit, square
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import Listing
 from bench.errors import DataError
-from bench.registry import ROOT, datasets
+from bench.system.files import ROOT
+from bench.registry import datasets
 
 FROM_FILES = [entry.name for entry in datasets.entries() if entry.facts.get("reads_files")]
 OWN_SIZE = {"folder", "webdataset", "refcoco"}

@@ -10,7 +10,8 @@ from bench.errors import UsageError
 from bench.experiment import plan as experiment
 from bench.experiment.arguments import Setting, parse_setting, split_names, split_seeds
 from bench.experiment.plan import Request, groups, loss_subsets, plan
-from bench.registry import ROOT, Registry, methods
+from bench.system.files import ROOT
+from bench.registry import Registry, methods
 from bench.system import fingerprint
 
 pytestmark = pytest.mark.usefixtures("toy")

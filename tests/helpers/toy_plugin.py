@@ -81,7 +81,7 @@ class Patches(nn.Module):
 
 
 @methods.register("toy")
-@methods.register("toy-16", codes=16)
+@methods.register("toy-16", arguments={"codes": 16})
 @dataclass(frozen=True)
 class Toy:
     """Grey levels of patches."""

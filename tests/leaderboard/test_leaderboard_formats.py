@@ -20,7 +20,7 @@ from bench.leaderboard.board import Leaderboard, render
 from bench.leaderboard.formats import WRITERS, differences, to_csv, to_json, to_tex
 from bench.leaderboard.markdown import to_markdown
 from bench.records.store import RecordStore
-from bench.registry import ROOT
+from bench.system.files import ROOT
 
 
 def _varied(store: RecordStore) -> Leaderboard:

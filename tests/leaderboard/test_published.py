@@ -9,7 +9,7 @@ import pytest
 from bench.leaderboard.board import render
 from bench.leaderboard.formats import WRITERS, differences
 from bench.records.store import RecordStore
-from bench.registry import ROOT
+from bench.system.files import ROOT
 
 BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
 QUOTES = {

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 from taming.modules.vqvae.quantize import VectorQuantizer2
 
-from bench.registry import ROOT
+from bench.system.files import ROOT
 from methods.cvq import ClusterQuantizer, similarity
 from methods.parts import codebook_renewal as renewal
 from methods.parts import nearest

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.registry import ROOT
+from bench.system.files import ROOT
 from methods.cvq import ClusterQuantizer
 from methods.parts.language.losses import global_alignment_loss, masked_text_loss, relationship_loss
 from methods.parts.language.modules import CodeTransformer, Head, MaskedWordModel

@@ -16,7 +16,7 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from bench.errors import DataError
 from bench.metrics import caption_words, captions
-from bench.registry import metric_facts
+from bench.registry import metric_of
 from tasks.parts.language import caption_scores
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java in PATH")
@@ -119,7 +119,7 @@ def test_perfect_captions_have_the_best_values(no_java: None) -> None:
     for name, value in best.items():
         assert found[name].value == pytest.approx(value, abs=1e-6)
         assert found[name].per_image == pytest.approx(np.full(3, value), abs=1e-6)
-        assert metric_facts(name) == {"higher_is_better": True, "unit": ""}
+        assert metric_of(name) == {"higher_is_better": True, "unit": ""}
     assert found["caption_length"].per_image.tolist() == [5, 6, 8]
 
 
@@ -165,7 +165,7 @@ def test_length_novelty_and_how_many_differ() -> None:
     assert captions.distinct_captions(said).per_image == pytest.approx([1 / 3, 1, 1 / 3, 1 / 3])
     assert captions.caption_length({0: ["a cat"], 1: [""]}).per_image.tolist() == [2, 0]
     for name in ("novelty", "distinct_captions", "caption_length"):
-        assert metric_facts(name)["higher_is_better"] is None
+        assert metric_of(name).higher_is_better is None
 
 
 # faults

@@ -15,7 +15,7 @@ from bench.errors import DataError
 from bench.metrics import distance, image, image_sets
 from bench.metrics.image_sets import FeatureExtractors, Features
 from bench.metrics.lpips import Lpips, lpips
-from bench.registry import metric_facts, metrics
+from bench.registry import metric_of, metrics
 
 AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
 SCENES = 100
@@ -46,7 +46,7 @@ def features(degraded: dict[str, np.ndarray]) -> dict[str, Features]:
 
 def check_order(name: str, values: dict[str, float]) -> None:
     """From the same images to the most damaged ones, strictly worse."""
-    better = 1 if metric_facts(name)["higher_is_better"] else -1
+    better = 1 if metric_of(name).higher_is_better else -1
     for order in (["same", "blur 1", "blur 2", "blur 4"], ["same", "noise 15", "noise 40"]):
         ranks = [better * values[step] for step in order]
         assert all(one > other for one, other in itertools.pairwise(ranks)), (name, values)
@@ -99,7 +99,7 @@ def test_a_floor_is_the_distance_of_two_samples(features: dict[str, Features]) -
     assert found["fd_tinyclip@floor"].n == SCENES // 2
     expected = distance.frechet_distance_of(one["tinyclip"], other["tinyclip"], False)
     assert found["fd_tinyclip@floor"].value == expected > 0
-    assert metric_facts("fd_tinyclip@floor")["higher_is_better"] is None
+    assert metric_of("fd_tinyclip@floor").higher_is_better is None
 
 
 def test_statistics_give_the_distance_again(features: dict[str, Features]) -> None:

@@ -14,7 +14,7 @@ from bench.images import comparison_png, grid_png, to_float, to_uint8
 from bench.metrics import codebook, distance, image
 from bench.metrics import precision_recall as manifold
 from bench.metrics.classification import accuracy, by_kind
-from bench.registry import metric_facts, metrics
+from bench.registry import metric_of, metrics
 from bench.system.torchvision_ops import make_importable
 
 
@@ -403,6 +403,6 @@ def test_kinds_share_out_all_examples() -> None:
 
 
 def test_variants_have_the_direction_of_their_metric() -> None:
-    assert metric_facts("fd_tinyclip@novel-pairs") == {"higher_is_better": False, "unit": ""}
-    assert metric_facts("psnr@novel-pairs") == {"higher_is_better": True, "unit": "dB"}
-    assert metric_facts("usage/level-1")["higher_is_better"] is None
+    assert metric_of("fd_tinyclip@novel-pairs") == {"higher_is_better": False, "unit": ""}
+    assert metric_of("psnr@novel-pairs") == {"higher_is_better": True, "unit": "dB"}
+    assert metric_of("usage/level-1").higher_is_better is None

@@ -4,7 +4,7 @@ import pytest
 
 from bench.metrics.vqa_accuracy import normalise, vqa_accuracy
 from bench.metrics.vqa_words import CONTRACTIONS
-from bench.registry import metric_facts
+from bench.registry import metric_of
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_contractions_are_those_of_the_official_table() -> None:
 
 
 def test_it_is_a_metric() -> None:
-    assert metric_facts("vqa_accuracy@validation") == {"higher_is_better": True, "unit": ""}
+    assert metric_of("vqa_accuracy@validation") == {"higher_is_better": True, "unit": ""}

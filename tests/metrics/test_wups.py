@@ -12,7 +12,7 @@ from helpers.small_wordnet import write_wordnet
 from bench.errors import DataError
 from bench.metrics import wups as module
 from bench.metrics.wups import answer_similarity, find_wordnet, protocol, wups
-from bench.registry import metric_facts
+from bench.registry import metric_of
 
 TREE = {
     "entity": None,
@@ -92,7 +92,7 @@ def test_below_the_threshold_counts_a_tenth() -> None:
 
 
 def test_variants_of_wups_are_known() -> None:
-    assert metric_facts("wups_0.9") == metric_facts("wups_0.0") == {"higher_is_better": True, "unit": ""}
+    assert metric_of("wups_0.9") == metric_of("wups_0.0") == {"higher_is_better": True, "unit": ""}
 
 
 # where WordNet is

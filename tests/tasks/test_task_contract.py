@@ -20,7 +20,7 @@ from bench.contracts.task import Task
 from bench.data.emoji_scenes import EmojiScenes
 from bench.presets import Budget
 from bench.records.record import FILE_NAME
-from bench.registry import metric_facts, metric_family, tasks
+from bench.registry import metric_of, tasks
 from bench.system.files import pack_vectors, unpack_vectors
 from methods.identity import Identity
 from methods.vqgan import VqGan
@@ -98,7 +98,7 @@ def test_every_task_has_a_blind_baseline_and_known_metrics(name: str) -> None:
     facts = tasks.get(name).facts
     assert facts["blind"]
     for metric in facts["metrics"]:
-        assert metric_facts(metric)
+        assert metric_of(metric)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,7 +112,7 @@ def test_the_protocol_is_plain_and_has_a_version(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_declared_is_measured_or_skipped_for_a_reason(name: str, results) -> None:
     result = results[name, "codes"]
-    families = {metric_family(metric) for metric in (*result.metrics, *result.skipped)}
+    families = {metric_of(metric).name for metric in (*result.metrics, *result.skipped)}
     optional = {"vqa_accuracy"}  # needs several answers to a question
     assert set(map(metric_family, tasks.get(name).facts["metrics"])) - optional <= families
     assert all(len(reason) > 10 for reason in result.skipped.values())
@@ -130,10 +130,10 @@ def test_values_are_finite_and_examples_stand_behind_them(name: str, kind: str, 
     for metric, score in result.metrics.items():
         assert np.isfinite(score.value), metric
         assert score.n > 0
-        if metric_family(metric) in OF_SETS:
+        if metric_of(metric).name in OF_SETS:
             continue
         assert len(result.per_example[metric]) == score.n, metric
-        if metric_family(metric) not in OF_CORPUS:
+        if metric_of(metric).name not in OF_CORPUS:
             assert result.per_example[metric].mean(dtype=np.float64) == pytest.approx(score.value, rel=1e-5, abs=1e-7)
     assert any("@novel-pairs" in metric for metric in result.metrics) or name in (
         "alignment",

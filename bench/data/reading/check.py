@@ -49,7 +49,7 @@ def check(name: str, root: Path) -> Report:
         UsageError: there is no such data set, or it is not read from a folder.
     """
     entry = datasets.get(name)
-    if not entry.facts.get("reads_files"):
+    if not entry.facts.reads_files:
         raise UsageError(f"{name} is not read from a folder; it comes with the installation")
     made: FromFiles = entry.load()(size=SIZE, root=root)
     report = Report(name, str(root), get=made.get)
