@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 import numpy as np
+
+from bench.errors import did_you_mean
 
 STREAMS: Mapping[str, int] = {
     # a tokenizer's training
@@ -34,6 +35,5 @@ def generator(seed: int, name: str) -> np.random.Generator:
         ValueError: no stream has this name; the text has the nearest one.
     """
     if name not in STREAMS:
-        nearest = get_close_matches(name, STREAMS, n=1, cutoff=0)
-        raise ValueError(f"unknown random stream {name!r}; did you mean {nearest[0]!r}?")
+        raise ValueError(f"unknown random stream {name!r}{did_you_mean(name, STREAMS)}")
     return np.random.default_rng([seed, STREAMS[name]])
