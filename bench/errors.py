@@ -18,6 +18,10 @@ class DataError(BenchError):
     """A data set, art or weight file is missing, broken or not what its hash says."""
 
 
+class ContractError(BenchError):
+    """A plug-in does not keep what its contract promises."""
+
+
 class TrainingDiverged(BenchError):
     """A loss stopped being finite."""
 

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.errors import UsageError
+from bench.contracts.metric import Metric
+from bench.errors import UsageError, did_you_mean
 from bench.presets import PRESETS
-from bench.registry import did_you_mean
 
 REGISTRIES = {
     "methods": registry.methods,
     "tasks": registry.tasks,
     "datasets": registry.datasets,
-    "metrics": registry.metrics,
     "text-encoders": registry.text_encoders,
 }
 
@@ -26,7 +25,12 @@ def rows(kind: str) -> list[dict[str, Any]]:
     if kind == "presets":
         sizes = [(name, dataclasses.asdict(preset)) for name, preset in PRESETS.items()]
         return [{"name": name, "about": preset.pop("about"), "facts": preset} for name, preset in sizes]
-    return [{"name": entry.name, "about": entry.about, "facts": entry.facts} for entry in REGISTRIES[kind].entries()]
+    if kind == "metrics":
+        return [_metric(metric) for _, metric in sorted(registry.all_metrics().items())]
+    return [
+        {"name": entry.name, "about": entry.about, "facts": _plain(dataclasses.asdict(entry.facts))}
+        for entry in REGISTRIES[kind].entries()
+    ]
 
 
 def as_json(kind: str) -> str:
@@ -36,15 +40,39 @@ def as_json(kind: str) -> str:
 
 def as_text(kind: str) -> str:
     """One line a row."""
-    found = rows(kind)
-    width = max((len(row["name"]) for row in found), default=0)
-    return "\n".join(f"{row['name']:{width}}  {row['about']}{_facts(row['facts'], kind)}" for row in found)
+    listed = rows(kind)
+    width = max((len(row["name"]) for row in listed), default=0)
+    return "\n".join(f"{row['name']:{width}}  {row['about']}{_facts(row['facts'], kind)}" for row in listed)
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    facts = {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
+    return {"name": metric.name, "about": metric.about, "facts": facts}
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with the metrics that a task declares by their names."""
+    if "metrics" in facts:
+        facts["metrics"] = [metric if isinstance(metric, str) else metric["name"] for metric in facts["metrics"]]
+    return facts
 
 
 def _facts(facts: dict[str, Any], kind: str) -> str:
     """The facts worth a place on the line: presets' are too many."""
-    words = [f"{name}={value}" for name, value in facts.items() if value not in ((), "")]
-    return f"  [{', '.join(words)}]" if words and kind != "presets" else ""
+    if kind == "presets":
+        return ""
+    if kind == "metrics":
+        words = [
+            {True: "higher is better", False: "lower is better", None: "no better or worse"}[facts["higher_is_better"]]
+        ]
+        words += [facts["unit"]] if facts["unit"] else []
+    else:
+        words = [f"{name}={_shown(value)}" for name, value in facts.items() if value]
+    return f"  [{', '.join(words)}]" if words else ""
+
+
+def _shown(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def one_record(key: str, results: Path) -> str:

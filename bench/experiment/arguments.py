@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.errors import UsageError
-from bench.registry import did_you_mean
+from bench.errors import UsageError, did_you_mean
 
 
 class Setting(NamedTuple):

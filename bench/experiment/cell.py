@@ -18,18 +18,20 @@ from torch import nn
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
+from bench.contracts.duties import check_declared, declared_by
 from bench.contracts.method import TextEncoder, Tokenizer
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.data.pixels.training_view import for_training
 from bench.errors import BenchError
-from bench.experiment.encode import encode_split
-from bench.experiment.plan import ENCODE_CODE, Cell, Plugin, Training, budget_of, text_identity
+from bench.experiment.encode import check_tokenizer, encode_split
+from bench.experiment.plan import ENCODE_CODE, Cell, Configured, TokenizerPlan, budget_of, text_identity
 from bench.experiment.train import History, train
 from bench.presets import PRESETS
 from bench.records import alarms
 from bench.records.record import Record, now
 from bench.records.store import RecordStore
-from bench.registry import metric_facts
+from bench.registry import metric_of
 from bench.system import fingerprint
 from bench.system.environment import describe, peak_memory_mib
 from bench.system.files import whole_folder
@@ -50,7 +52,7 @@ class Place:
     fail_fast: bool = False
 
 
-class Outcome(NamedTuple):
+class TrainingReport(NamedTuple):
     """What a training leaves for every record of its tokenizer: its cost, and what looks wrong."""
 
     cost: dict[str, float]
@@ -64,13 +66,13 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
     all cells of the group fail with that reason. With `fail_fast` the exception is raised after its record is written.
     """
     device = torch.device(place.device)
-    records = [_finish(_record(cell, "skipped", device, reason=cell.skip), place) for cell in cells if cell.skip]
+    records = [_finish(_skipped(cell, device), place) for cell in cells if cell.skip]
     to_run = [cell for cell in cells if not cell.skip]
     if not to_run:
         return records
     try:
         splits = load_splits(to_run[0].dataset, place.cache)
-        codes, outcome = _codes(to_run[0].training, splits, place, device)
+        codes, report = _codes(to_run[0].tokenizer, splits, place, device)
     except Exception as error:
         records += [_finish(_failed(cell, device, error), place) for cell in to_run]
         if place.fail_fast:
@@ -78,7 +80,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
         return records
     for cell in to_run:
         try:
-            record, result = _evaluate(cell, codes, splits, outcome, device)
+            record, result = _evaluate(cell, codes, splits, report, device)
             records.append(_finish(record, place, result))
         except Exception as error:
             records.append(_finish(_failed(cell, device, error), place))
@@ -87,51 +89,51 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
     return records
 
 
-def load_splits(dataset: Plugin, cache: Path) -> dict[str, Split]:
+def load_splits(dataset: Configured, cache: Path) -> dict[str, Split]:
     """All splits of a data set, prepared once under the cache, each with a folder for what is computed from it."""
-    made = dataset.make()
-    folder = cache / "derived" / fingerprint.of_value(dataset.content)[:20]
-    return {name: dataclasses.replace(made.split(name, cache), cache=folder / name) for name in made.splits}
+    folder, plugin = cache / "derived" / fingerprint.of_value(dataset.content)[:20], dataset.plugin
+    return {name: dataclasses.replace(plugin.split(name, cache), cache=folder / name) for name in plugin.splits}
 
 
-def caption_features(training: Training, split: Split, cache: Path, device: torch.device) -> CaptionFeatures | None:
+def caption_features(plan: TokenizerPlan, split: Split, cache: Path, device: torch.device) -> CaptionFeatures | None:
     """The training captions as the frozen text encoder sees them, computed once for each data set and encoder."""
-    if training.text_encoder is None:
+    if plan.text_encoder is None:
         return None
-    key = fingerprint.of_value([training.dataset.content, text_identity(training.text_encoder)])
-    encoder = load_text_encoder(training.text_encoder, str(device))
+    key = fingerprint.of_value([plan.dataset.content, text_identity(plan.text_encoder)])
+    encoder = load_text_encoder(plan.text_encoder, str(device))
     return CaptionFeatures.prepare(split, encoder, cache / "text" / key[:20])
 
 
 def _codes(
-    training: Training | None, splits: Mapping[str, Split], place: Place, device: torch.device
-) -> tuple[dict[str, Codes] | None, Outcome]:
+    plan: TokenizerPlan | None, splits: Mapping[str, Split], place: Place, device: torch.device
+) -> tuple[dict[str, Codes] | None, TrainingReport]:
     """Codes of every split and how their training went; None for a blind baseline."""
-    if training is None:
-        return None, Outcome({}, [])
-    label = f"{training.method.name} seed {training.seed}"
-    tokenizer, outcome = _tokenizer(training, for_training(splits["train"], training.seed), place, device, label)
-    key = fingerprint.of_value([training.key, fingerprint.of_code(ENCODE_CODE)])
+    if plan is None:
+        return None, TrainingReport({}, [])
+    label = f"{plan.method.name} seed {plan.seed}"
+    tokenizer, report = _tokenizer(plan, for_training(splits["train"], plan.seed), place, device, label)
+    key = fingerprint.of_value([plan.key, fingerprint.of_code(ENCODE_CODE)])
     folder = place.cache / "codes" / key[:20]
     codes = {}
     for name, split in splits.items():
         codes[name] = encode_split(tokenizer, split, folder, device, reporter(label))
-    return codes, outcome
+    return codes, report
 
 
 def _tokenizer(
-    training: Training, split: Split, place: Place, device: torch.device, label: str
-) -> tuple[Tokenizer, Outcome]:
+    plan: TokenizerPlan, split: Split, place: Place, device: torch.device, label: str
+) -> tuple[Tokenizer, TrainingReport]:
     """The trained tokenizer, from the cache where its key is there, and how its training went."""
-    preset = PRESETS[training.preset]
-    folder = place.cache / "tokenizers" / training.key
-    text = _text_encoder(training, device)
-    torch.manual_seed(training.seed)
-    tokenizer = training.method.make().build(preset, training.dataset.name, text)
+    preset = PRESETS[plan.preset]
+    folder = place.cache / "tokenizers" / plan.key
+    text = _text_encoder(plan, device)
+    torch.manual_seed(plan.seed)
+    tokenizer = plan.method.make().build(preset, plan.dataset.name, text)
+    check_tokenizer(tokenizer, plan.method.name, preset)
     if not folder.exists():
         if any(parameter.requires_grad for parameter in tokenizer.parameters()):
-            features = caption_features(training, split, place.cache, device)
-            history = train(tokenizer, split, features, preset, training.seed, device, reporter(label))
+            features = caption_features(plan, split, place.cache, device)
+            history = train(tokenizer, split, features, preset, plan.seed, device, reporter(label))
         else:
             history = History(parameters=sum(parameter.numel() for parameter in tokenizer.parameters()))
         _save(tokenizer, history.as_dict(), folder)
@@ -145,11 +147,11 @@ def _tokenizer(
     }
     warnings = [] if history_read["steps"] else [UNTRAINED]
     warnings += alarms.saturated_discriminator(history_read["losses"])
-    return tokenizer, Outcome(cost, warnings + alarms.still_codebook(history_read["codebook_change"]))
+    return tokenizer, TrainingReport(cost, warnings + alarms.still_codebook(history_read["codebook_change"]))
 
 
-def _text_encoder(training: Training, device: torch.device) -> TextEncoder | None:
-    return load_text_encoder(training.text_encoder, str(device)) if training.text_encoder else None
+def _text_encoder(plan: TokenizerPlan, device: torch.device) -> TextEncoder | None:
+    return load_text_encoder(plan.text_encoder, str(device)) if plan.text_encoder else None
 
 
 def _save(tokenizer: nn.Module, history: dict[str, object], folder: Path) -> None:
@@ -164,85 +166,69 @@ def _evaluate(
     cell: Cell,
     codes: Mapping[str, Codes] | None,
     splits: Mapping[str, Split],
-    outcome: Outcome,
+    report: TrainingReport,
     device: torch.device,
 ) -> tuple[Record, TaskResult]:
     torch.manual_seed(cell.seed)
     started = time.perf_counter()
-    result: TaskResult = cell.task.make().run(codes, splits, budget_of(cell.task, cell.preset), cell.seed, device)
-    result.warnings += outcome.warnings
+    result: TaskResult = cell.task.make().run(Work(codes, splits, budget_of(cell.task, cell.preset), cell.seed, device))
+    declared = declared_by(cell.task.entry)
+    for name in (*result.metrics, *result.skipped):
+        check_declared(name, declared, f"task {cell.task.name!r}")
+    result.warnings += report.warnings
     result.warnings += [line for split in splits.values() for line in split.warnings]
-    spent = (
-        outcome.cost
-        | result.cost
-        | {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
-    )
+    result.cost = report.cost | result.cost
+    result.cost |= {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
     if codes is not None and codes["test"].discrete:
-        spent["tokens_per_image"] = float(codes["test"].array[0].size)
-    used = {name: len(split) for name, split in splits.items()}
-    return _record(cell, "ok", device, result=result, used=used, cost=spent), result
+        result.cost["tokens_per_image"] = float(codes["test"].array[0].size)
+    return _measured(cell, device, result, {name: len(split) for name, split in splits.items()}), result
+
+
+def _skipped(cell: Cell, device: torch.device) -> Record:
+    return _record(cell, device, status="skipped", reason=cell.skip)
 
 
 def _failed(cell: Cell, device: torch.device, error: Exception) -> Record:
     """A failed record; the traceback's tail is kept unless the error is one that explains itself."""
     tail = None if isinstance(error, BenchError) else "".join(traceback.format_exception(error)[-6:])
-    return _record(cell, "failed", device, reason=f"{type(error).__name__}: {error}", tail=tail)
+    return _record(cell, device, status="failed", reason=f"{type(error).__name__}: {error}", traceback=tail)
 
 
-def _record(
-    cell: Cell,
-    status: str,
-    device: torch.device,
-    reason: str | None = None,
-    tail: str | None = None,
-    result: TaskResult | None = None,
-    used: dict[str, int] | None = None,
-    cost: dict[str, float] | None = None,
-) -> Record:
-    """The record of a cell; everything that determines its values is in it."""
-    protocol = dict(cell.task.make().protocol()) | {"head": dataclasses.asdict(budget_of(cell.task, cell.preset))}
-    if cell.training:
-        used_method = cell.training.method
-        method = {"arguments": used_method.identity, "control": used_method.make().control}
-    else:
-        method = {"arguments": {"kind": cell.task.entry.facts["blind"]}}
-    places = {name for name, value in cell.dataset.arguments.items() if isinstance(value, Path)} | {"root", "cache"}
-    data_arguments = {name: value for name, value in cell.dataset.arguments.items() if name not in places}
-    return Record.model_validate(
-        {
-            "key": cell.key,
-            "status": status,
-            "reason": reason,
-            "traceback": tail,
-            "method": {"name": cell.method, **method},
-            "task": cell.task.name,
-            "dataset": {
-                "name": cell.dataset.name,
-                "fingerprint": cell.dataset.content[0],
-                "arguments": data_arguments,
-                "planned": data_arguments["limits"],
-                "used": used or {},
-            },
-            "seed": cell.seed,
-            "preset": cell.preset,
-            "text_encoder": cell.training.text_encoder if cell.training else None,
-            "protocol": protocol,
-            "protocol_hash": fingerprint.of_value(protocol)[:12],
-            "code": cell.code,
-            "metrics": _measured(result) if result else {},
-            "skipped": result.skipped if result else {},
-            "warnings": result.warnings if result else [],
-            "cost": cost or {},
-            "env": describe(device),
-            "created": now(),
-        }
+def _measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:
+    """A record with values; used: images of each split."""
+    metrics = {}
+    for name, score in result.metrics.items():
+        metric = metric_of(name)
+        metrics[name] = score._asdict() | {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
+    return _record(
+        cell,
+        device,
+        status="ok",
+        dataset=cell.data_used.model_copy(update={"used": dict(used)}),
+        metrics=metrics,
+        skipped=result.skipped,
+        warnings=result.warnings,
+        cost=result.cost,
     )
 
 
-def _measured(result: TaskResult) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"value": float(score.value), "n": score.n} | metric_facts(name) for name, score in result.metrics.items()
+def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:
+    """The record of a cell: what its plan says, and the fields of its outcome."""
+    planned = {
+        "key": cell.key,
+        "method": cell.method_used,
+        "task": cell.task.name,
+        "dataset": cell.data_used,
+        "seed": cell.seed,
+        "preset": cell.preset,
+        "text_encoder": cell.tokenizer.text_encoder if cell.tokenizer else None,
+        "protocol": cell.protocol,
+        "protocol_hash": fingerprint.of_value(cell.protocol)[:12],
+        "code": cell.code,
+        "env": describe(device),
+        "created": now(),
     }
+    return Record.model_validate(planned | fields)
 
 
 def _finish(record: Record, place: Place, result: TaskResult | None = None) -> Record:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.errors import DataError, UsageError
+from bench.contracts.duties import check_class
+from bench.contracts.facts import MethodFacts
+from bench.contracts.registration import Entry
+from bench.errors import DataError, UsageError, did_you_mean
 from bench.experiment.arguments import Setting, resolve
 from bench.presets import PRESETS, Budget, Preset
-from bench.registry import ROOT, Entry, Registry, datasets, did_you_mean, methods, tasks, text_encoders
+from bench.records.record import BLIND, DataUsed, MethodUsed
+from bench.registry import Registry, all_metrics, datasets, methods, tasks, text_encoders
 from bench.system import fingerprint
+from bench.system.files import ROOT, sha256_of
 
-BLIND = "blind"
-"""The method name under which a task's trivial baseline is recorded."""
+if TYPE_CHECKING:
+    from bench.contracts.method import Method
 
 ALWAYS = "reconstruction"
 """The task every run includes: it costs seconds, and no other number can be read without PSNR and usage."""
@@ -44,10 +48,10 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plugin:
-    """A plug-in with the arguments it is made with. code is the fingerprint of its file and all it imports."""
+class Configured:
+    """A plug-in with the arguments it is made with. code: fingerprint of its file and all that it imports."""
 
-    entry: Entry
+    entry: Entry[Any]
     arguments: dict[str, Any]
     code: str
 
@@ -57,8 +61,13 @@ class Plugin:
         return self.entry.name
 
     def make(self) -> Any:
-        """The plug-in's object."""
+        """A new object of the plug-in."""
         return self.entry.load()(**self.arguments)
+
+    @functools.cached_property
+    def plugin(self) -> Any:
+        """The plug-in's object, for questions about it."""
+        return self.make()
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
@@ -76,16 +85,21 @@ class Plugin:
         Raises:
             DataError: its files are missing.
         """
-        return [self.make().fingerprint(), self.code]
+        return [self.plugin.fingerprint(), self.code]
+
+    @functools.cached_property
+    def protocol(self) -> dict[str, Any]:
+        """A task's protocol."""
+        return dict(self.plugin.protocol())
 
 
 @dataclass(frozen=True)
-class Training:
-    """One tokenizer to train, shared by the cells of one method, data set and seed. key names its cache folder."""
+class TokenizerPlan:
+    """A tokenizer to train, shared by the cells of one method, data set and seed. key names its cache folder."""
 
     key: str
-    method: Plugin
-    dataset: Plugin
+    method: Configured
+    dataset: Configured
     preset: str
     seed: int
     text_encoder: str | None
@@ -93,28 +107,35 @@ class Training:
 
 @dataclass(frozen=True)
 class Cell:
-    """One outcome to produce. training is None for a task's blind baseline; skip says why nothing will run."""
+    """An outcome to produce, with all that its record says of it whatever happens.
+
+    tokenizer: None for a task's blind baseline. skip: why nothing will run. protocol: of the task, with its budget.
+    """
 
     key: str
-    training: Training | None
-    task: Plugin
-    dataset: Plugin
+    tokenizer: TokenizerPlan | None
+    task: Configured
+    dataset: Configured
     preset: str
     seed: int
     code: str
     skip: str | None
+    protocol: dict[str, Any]
+    method_used: MethodUsed
+    data_used: DataUsed
 
     @property
     def method(self) -> str:
         """The method's name, or `BLIND`."""
-        return self.training.method.name if self.training else BLIND
+        return self.method_used.name
 
 
 def plan(request: Request) -> list[Cell]:
     """All cells of a request; those that share a tokenizer stand together, blind baselines come last.
 
     Raises:
-        UsageError: an unknown name or argument, or a setting for a plug-in that is not in the request.
+        UsageError: an unknown name or argument, a setting for a plug-in that is not in the request, or a plug-in that
+            does not fulfil its contract.
     """
     preset = find_preset(request.preset)
     text_encoders.get(request.text_encoder)
@@ -128,9 +149,9 @@ def plan(request: Request) -> list[Cell]:
     for dataset in [_dataset(name, preset, request) for name in dict.fromkeys(request.datasets)]:
         for seed in dict.fromkeys(request.seeds):
             for method in chosen_methods:
-                training = _training(method, dataset, request, seed)
-                cells += [_cell(task, dataset, request, seed, training) for task in chosen_tasks]
-            blind += [_cell(task, dataset, request, seed, None) for task in chosen_tasks if "blind" in task.entry.facts]
+                tokenizer = _tokenizer(method, dataset, request, seed)
+                cells += [_cell(task, dataset, request, seed, tokenizer) for task in chosen_tasks]
+            blind += [_cell(task, dataset, request, seed, None) for task in chosen_tasks if task.entry.facts.blind]
     return cells + blind
 
 
@@ -141,7 +162,7 @@ def find_preset(name: str) -> Preset:
         UsageError: unknown, with the nearest valid name.
     """
     if name not in PRESETS:
-        raise UsageError(f"unknown preset {name!r}{did_you_mean(name, list(PRESETS))}")
+        raise UsageError(f"unknown preset {name!r}{did_you_mean(name, PRESETS)}")
     return PRESETS[name]
 
 
@@ -152,104 +173,132 @@ def loss_subsets(name: str) -> list[str]:
         UsageError: the method wraps nothing, so it has no losses to leave out.
     """
     entry = methods.get(name)
-    base = entry.load()(**entry.facts).__dict__.get("base")
+    base = _registered(entry).wraps()
     if base is None:
         raise UsageError(f"{name!r} adds no losses to another method; ablate takes one that does, such as 'lgvq'")
     same = [other for other in methods.entries() if (other.path, other.target) == (entry.path, entry.target)]
-    return [base, *(other.name for other in same if other.load()(**other.facts).base == base)]
+    return [base, *(other.name for other in same if _registered(other).wraps() == base)]
 
 
 def groups(cells: list[Cell]) -> list[list[Cell]]:
     """Cells that can run apart from each other: one group a tokenizer, one for each blind baseline."""
-    found: dict[str, list[Cell]] = {}
+    together: dict[str, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(cell.training.key if cell.training else cell.key, []).append(cell)
-    return list(found.values())
+        together.setdefault(cell.tokenizer.key if cell.tokenizer else cell.key, []).append(cell)
+    return list(together.values())
 
 
-def _training(method: Plugin, dataset: Plugin, request: Request, seed: int) -> Training:
+def budget_of(task: Configured, preset: str) -> Budget:
+    """What the task's network may spend under a preset."""
+    return PRESETS[preset].generator if task.entry.facts.budget == "generator" else PRESETS[preset].head
+
+
+def _registered(entry: Entry[MethodFacts]) -> Method:
+    """The method as its registration has it."""
+    return check_class(entry, all_metrics())(**entry.facts.arguments)
+
+
+def _tokenizer(method: Configured, dataset: Configured, request: Request, seed: int) -> TokenizerPlan:
     shared = dataclasses.asdict(PRESETS[request.preset])
     del shared["head"], shared["generator"], shared["about"]
-    text = request.text_encoder if method.make().needs_text else None
+    text = request.text_encoder if method.plugin.needs_text else None
     identity = [method.identity, method.code, dataset.content, shared, seed, text_identity(text)]
-    key = fingerprint.of_value(["tokenizer", identity, fingerprint.of_code(TRAIN_CODE)])[:20]
-    return Training(key, method, dataset, request.preset, seed, text)
+    key = fingerprint.of_value(["tokenizer", identity, _code(TRAIN_CODE)])[:20]
+    return TokenizerPlan(key, method, dataset, request.preset, seed, text)
 
 
-def _cell(task: Plugin, dataset: Plugin, request: Request, seed: int, training: Training | None) -> Cell:
-    made = task.make()
-    source = training.key if training else [BLIND, request.preset, dataset.content, seed]
+def _cell(task: Configured, dataset: Configured, request: Request, seed: int, tokenizer: TokenizerPlan | None) -> Cell:
+    source = tokenizer.key if tokenizer else [BLIND, request.preset, dataset.content, seed]
     code = [task.code, dataset.code]
-    if training:
-        code += [training.method.code, fingerprint.of_code((*TRAIN_CODE, *ENCODE_CODE))]
-    head = dataclasses.asdict(budget_of(task, request.preset))
-    key = fingerprint.of_value(["cell", source, task.name, task.arguments, dict(made.protocol()), head, code])[:20]
-    skip = _skip(task, dataset, training.method.make() if training else None)
-    return Cell(key, training, task, dataset, request.preset, seed, fingerprint.of_value(code), skip)
+    if tokenizer:
+        code += [tokenizer.method.code, _code((*TRAIN_CODE, *ENCODE_CODE))]
+    budget = dataclasses.asdict(budget_of(task, request.preset))
+    identity = ["cell", source, task.name, task.arguments, task.protocol, budget, code]
+    return Cell(
+        key=fingerprint.of_value(identity)[:20],
+        tokenizer=tokenizer,
+        task=task,
+        dataset=dataset,
+        preset=request.preset,
+        seed=seed,
+        code=fingerprint.of_value(code),
+        skip=_skip(task, dataset, tokenizer.method if tokenizer else None),
+        protocol=task.protocol | {"head": budget},
+        method_used=_method_used(task, tokenizer),
+        data_used=_data_used(dataset),
+    )
 
 
-def _skip(task: Plugin, dataset: Plugin, method: Any) -> str | None:
-    """Why a cell is not run, or None. method: its object, None for a blind baseline."""
-    needs = set(task.entry.facts["needs"]) | ({"captions"} if getattr(method, "needs_text", False) else set())
-    lacking = sorted(needs - set(dataset.entry.facts["offers"]))
+def _method_used(task: Configured, tokenizer: TokenizerPlan | None) -> MethodUsed:
+    if tokenizer is None:
+        return MethodUsed(name=BLIND, arguments={"kind": task.entry.facts.blind})
+    method = tokenizer.method
+    return MethodUsed(name=method.name, arguments=method.identity, control=method.plugin.control)
+
+
+def _data_used(dataset: Configured) -> DataUsed:
+    """The data set without the places where it lies, which determine nothing."""
+    places = {name for name, value in dataset.arguments.items() if isinstance(value, Path)} | {"root", "cache"}
+    arguments = {name: value for name, value in dataset.arguments.items() if name not in places}
+    return DataUsed(name=dataset.name, fingerprint=dataset.content[0], arguments=arguments, planned=arguments["limits"])
+
+
+def _skip(task: Configured, dataset: Configured, method: Configured | None) -> str | None:
+    """Why a cell is not run, or None; method is None for a blind baseline."""
+    needs = set(task.entry.facts.needs) | ({"captions"} if method and method.plugin.needs_text else set())
+    lacking = sorted(needs - set(dataset.entry.facts.offers))
     if lacking:
         return f"{dataset.name} offers no {' and no '.join(lacking)}"
-    made = dataset.make()
-    absent = [reason for need in sorted(needs) if hasattr(made, "lacks") and (reason := made.lacks(need))]
+    absent = [reason for need in sorted(needs) if (reason := dataset.plugin.lacks(need))]
     if absent:
         return "; ".join(absent)
-    missing: str | None = method.missing() if hasattr(method, "missing") else None
-    return missing or task.make().skip(dataset.make(), method)
+    missing: str | None = method.plugin.missing() if method else None
+    return missing or task.plugin.skip(dataset.plugin, method.plugin if method else None)
 
 
-def _method(name: str, request: Request) -> Plugin:
-    """A method; the facts of its registration are its preset arguments, and a wrapped one's code counts too."""
-    plugin = _absolute(_plugin(methods, name, methods.get(name).facts, request))
-    base = plugin.arguments.get("base")
-    return dataclasses.replace(plugin, code=plugin.code + methods_code(base)) if base else plugin
+def _method(name: str, request: Request) -> Configured:
+    """A method; its registration gives its preset arguments, and the code of one that it wraps counts too."""
+    method = _absolute(_configured(methods, name, dict(methods.get(name).facts.arguments), request))
+    base = method.plugin.wraps()
+    return dataclasses.replace(method, code=method.code + _code((methods.get(base).path,))) if base else method
 
 
-def _absolute(plugin: Plugin) -> Plugin:
+def _absolute(plugin: Configured) -> Configured:
     """The same with absolute paths: an engine may change the folder."""
     paths = {name: value.absolute() for name, value in plugin.arguments.items() if isinstance(value, Path)}
     return dataclasses.replace(plugin, arguments=plugin.arguments | paths)
 
 
-def budget_of(task: Plugin, preset: str) -> Budget:
-    """What the task's network may spend under a preset."""
-    found: Budget = getattr(PRESETS[preset], task.entry.facts.get("budget", "head"))
-    return found
+def _task(name: str, request: Request) -> Configured:
+    given = {"text_encoder": request.text_encoder} if tasks.get(name).facts.reads_text else {}
+    return _configured(tasks, name, given, request)
 
 
-def methods_code(name: str) -> str:
-    """Fingerprint of a method's file and all it imports."""
-    return fingerprint.of_code([methods.get(name).path])
-
-
-def _task(name: str, request: Request) -> Plugin:
-    given = {"text_encoder": request.text_encoder} if tasks.get(name).facts.get("reads_text") else {}
-    return _plugin(tasks, name, given, request)
-
-
-def _dataset(name: str, preset: Preset, request: Request) -> Plugin:
+def _dataset(name: str, preset: Preset, request: Request) -> Configured:
     root = request.data_root / name if request.data_root is not None else None
     given: dict[str, Any] = {"size": preset.image_size, "limits": dict(preset.limits), "root": root}
-    if datasets.get(name).facts.get("reads_files"):
+    if datasets.get(name).facts.reads_files:
         given["cache"] = request.cache
-    return _absolute(_plugin(datasets, name, given, request))
+    return _absolute(_configured(datasets, name, given, request))
 
 
-def _plugin(registry: Registry, name: str, given: dict[str, Any], request: Request) -> Plugin:
+def _configured(registry: Registry[Any], name: str, given: dict[str, Any], request: Request) -> Configured:
     entry = registry.get(name)
     settings = [setting for setting in request.settings if setting.name == name]
-    return Plugin(entry, resolve(entry.load(), given, settings), fingerprint.of_code([entry.path]))
+    plugin = check_class(entry, all_metrics())
+    return Configured(entry, resolve(plugin, given, settings), _code((entry.path,)))
+
+
+@functools.cache
+def _code(files: tuple[Path, ...]) -> str:
+    """Fingerprint of files and all that they import; files do not change while a request is planned."""
+    return fingerprint.of_code(files)
 
 
 def _file(path: Path) -> dict[str, str]:
     """A file's name and sha256."""
     try:
-        with path.open("rb") as file:
-            return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {"file": path.name, "sha256": sha256_of(path)}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
 
@@ -260,4 +309,4 @@ def text_identity(name: str | None) -> list[str] | None:
         return None
     from bench.text import load_text_encoder  # brings torch; only methods that read text need it
 
-    return [load_text_encoder(name).fingerprint(), fingerprint.of_code([text_encoders.get(name).path])]
+    return [load_text_encoder(name).fingerprint(), _code((text_encoders.get(name).path,))]

@@ -95,13 +95,13 @@ def _run(cells: list[Cell], place: Place, engine: str, plugins: tuple[Path, ...]
 def _prepare(cells: list[Cell], place: Place) -> None:
     """Make what several groups share, each thing once: data sets and, for methods that read text, caption features."""
     shared = {
-        (cell.dataset.name, cell.training and cell.training.text_encoder): cell for cell in cells if not cell.skip
+        (cell.dataset.name, cell.tokenizer and cell.tokenizer.text_encoder): cell for cell in cells if not cell.skip
     }
     for cell in shared.values():
         with contextlib.suppress(Exception):  # not lost: each group that needs it meets the same error and records it
             splits = load_splits(cell.dataset, place.cache)
-            if cell.training is not None:
-                caption_features(cell.training, splits["train"], place.cache, torch.device(place.device))
+            if cell.tokenizer is not None:
+                caption_features(cell.tokenizer, splits["train"], place.cache, torch.device(place.device))
 
 
 def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:

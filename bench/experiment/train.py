@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.contracts.data import Split
 from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import TrainingDiverged
 from bench.images import to_float
 from bench.presets import Preset
+from bench.system import streams
+from bench.system.batches import shuffled
 from bench.system.progress import Progress
 from bench.text import CaptionFeatures
 
@@ -27,8 +29,8 @@ CHECK_EVERY = 20
 class History:
     """What is kept of a training. losses: name to mean over each stretch of `CHECK_EVERY` steps.
 
-    codebook_change: norm of the codebook's change over its norm at the start; None where a module of the tokenizer has
-    a true `fixed_codebook`, or there is no codebook.
+    codebook_change: norm of the codebook's change over its norm at the start; None where the codes
+    are not meant to move, or there are none.
     """
 
     steps: int = 0
@@ -60,7 +62,6 @@ def train(
     Raises:
         TrainingDiverged: a loss is not finite.
     """
-    assert isinstance(tokenizer, nn.Module)
     tokenizer.to(device).train()
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
     groups = parameter_groups(tokenizer, preset.learning_rate)
@@ -68,16 +69,13 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
     history = History(parameters=sum(parameter.numel() for group in groups for parameter in group["params"]))
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
-    order = np.random.default_rng([seed, 0])
-    captions = np.random.default_rng([seed, 1])
+    batches = shuffled(len(split), preset.batch_size, streams.generator(seed, "training batches"))
+    captions = streams.generator(seed, "training captions")
     stretch: dict[str, list[Tensor]] = {}
-    rows_left = np.empty(0, dtype=np.int64)
     start = tokenizer.codebook.detach().clone()
     started = time.perf_counter()
     for step in range(preset.steps):
-        if len(rows_left) < preset.batch_size:
-            rows_left = np.concatenate([rows_left, order.permutation(len(split))])
-        rows, rows_left = rows_left[: preset.batch_size], rows_left[preset.batch_size :]
+        rows = next(batches)
         batch = Batch(to_float(split.images[rows], device), _text(features, rows, captions, device))
         with autocast:
             losses = tokenizer.losses(batch, step)
@@ -93,28 +91,26 @@ def train(
     history.seconds = time.perf_counter() - started
     history.images_per_s = preset.steps * preset.batch_size / history.seconds
     tokenizer.eval()
-    if tokenizer.discrete and not any(getattr(module, "fixed_codebook", False) for module in tokenizer.modules()):
+    if tokenizer.discrete and not tokenizer.fixed_codebook:
         history.codebook_change = float((tokenizer.codebook.detach() - start).norm() / start.norm().clamp(min=1e-12))
     return history
 
 
-def parameter_groups(tokenizer: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
-    """What is trained, one group for each learning rate: a module with a `learning_rate_scale` has that share of it."""
+def parameter_groups(tokenizer: Tokenizer, learning_rate: float) -> list[dict[str, Any]]:
+    """What is trained, one group for each learning rate; see `Tokenizer.learning_rate_scales`."""
     scales = {parameter: 1.0 for parameter in tokenizer.parameters() if parameter.requires_grad}
-    for module in tokenizer.modules():
-        scale = getattr(module, "learning_rate_scale", None)
-        if scale is not None:
-            scales.update(dict.fromkeys(scales.keys() & set(module.parameters()), float(scale)))
+    for module, scale in tokenizer.learning_rate_scales().items():
+        scales.update(dict.fromkeys(scales.keys() & set(module.parameters()), float(scale)))
     rates = sorted(set(scales.values()))
     return [{"params": [p for p in scales if scales[p] == rate], "lr": learning_rate * rate} for rate in rates]
 
 
 def _text(
-    features: CaptionFeatures | None, rows: np.ndarray, generator: np.random.Generator, device: torch.device
+    features: CaptionFeatures | None, rows: np.ndarray, rng: np.random.Generator, device: torch.device
 ) -> TextBatch | None:
     if features is None:
         return None
-    return TextBatch(*(part.to(device, non_blocking=True) for part in features.sample(rows, generator)))
+    return TextBatch(*(part.to(device, non_blocking=True) for part in features.sample(rows, rng)))
 
 
 def _rate(preset: Preset, step: int) -> float:

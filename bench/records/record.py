@@ -10,7 +10,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from bench.contracts.metric import MetricName
 from bench.errors import RecordError
+
+BLIND = "blind"
+"""The method name under which a task's trivial baseline is recorded."""
 
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+=@-]{0,120}")
@@ -126,8 +130,10 @@ class Record(Strict):
         """The record in one line: its main metrics, or why there are none."""
         what = f"{self.status:7} {self.dataset.name} {self.method.name} {self.task} seed {self.seed}"
         if self.status != "ok":
-            return f"{what}: {self.reason}"
-        main = [(name, metric) for name, metric in self.metrics.items() if not set(name) & set("/@")]
+            hint = f" (python -m bench show {self.key[:8]})" if self.status == "failed" else ""
+            return f"{what}: {self.reason}{hint}"
+        main = [(name, metric) for name, metric in self.metrics.items() if MetricName.parse(name).main]
+        main = main or list(self.metrics.items())[:3]
         return f"{what}: " + ", ".join(f"{name} {metric.value:.4g} {metric.unit}".rstrip() for name, metric in main)
 
     def to_json(self) -> str:
