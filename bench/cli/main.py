@@ -93,48 +93,20 @@ def run(
     raise typer.Exit(execute(request, options))
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def ablate(
-    method: Annotated[str, typer.Option(help="A language-guided method, say lgvq.")],
-    tasks: Names,
-    datasets: Datasets = "emoji-scenes",
-    preset: PresetName = "tiny",
-    seeds: Seeds = "0",
-    engine: Engine = "auto",
-    results: Results = Path("results"),
-    cache: Cache = Path("runs/cache"),
-    data_root: DataRoot = None,
-    device: Device = "auto",
-    text_encoder: TextEncoder = "tiny-clip",
+    context: typer.Context,
+    method: Annotated[str, typer.Option(help="A method that adds losses to another, say lgvq.")],
     plugin: Plugins = None,
-    setting: Settings = None,
-    overwrite: Overwrite = "missing",
-    fail_fast: FailFast = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
 ) -> None:
-    """Run every subset of a method's losses, none (its base) to all."""
+    """Run every subset of a method's losses, none (its base) to all. Takes all other options of `run`."""
+    from bench import registry
     from bench.experiment.plan import loss_subsets
 
-    run(
-        ",".join(loss_subsets(method)),
-        tasks,
-        datasets,
-        preset,
-        seeds,
-        engine,
-        results,
-        cache,
-        data_root,
-        device,
-        text_encoder,
-        plugin,
-        setting,
-        overwrite,
-        fail_fast,
-        dry_run,
-        as_json,
-    )
+    for path in plugin or []:
+        registry.add_plugin(path)
+    plugins = [word for path in plugin or [] for word in ("--plugin", str(path))]
+    app(["run", "--methods", ",".join(loss_subsets(method)), *plugins, *context.args])
 
 
 @app.command()

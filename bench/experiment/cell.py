@@ -31,7 +31,7 @@ from bench.presets import PRESETS
 from bench.records import alarms
 from bench.records.record import Record, now
 from bench.records.store import RecordStore
-from bench.registry import metric_of
+from bench.registry import metric_of, metrics
 from bench.system import fingerprint
 from bench.system.environment import describe, peak_memory_mib
 from bench.system.files import whole_folder
@@ -172,7 +172,7 @@ def _evaluate(
     torch.manual_seed(cell.seed)
     started = time.perf_counter()
     result: TaskResult = cell.task.make().run(Work(codes, splits, budget_of(cell.task, cell.preset), cell.seed, device))
-    declared = declared_by(cell.task.entry)
+    declared = [*declared_by(cell.task.entry), *(entry.name for entry in metrics.entries() if entry.from_outside)]
     for name in (*result.metrics, *result.skipped):
         check_declared(name, declared, f"task {cell.task.name!r}")
     result.warnings += report.warnings
@@ -196,16 +196,16 @@ def _failed(cell: Cell, device: torch.device, error: Exception) -> Record:
 
 def _measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:
     """A record with values; used: images of each split."""
-    metrics = {}
+    values = {}
     for name, score in result.metrics.items():
         metric = metric_of(name)
-        metrics[name] = score._asdict() | {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
+        values[name] = score._asdict() | {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
     return _record(
         cell,
         device,
         status="ok",
         dataset=cell.data_used.model_copy(update={"used": dict(used)}),
-        metrics=metrics,
+        metrics=values,
         skipped=result.skipped,
         warnings=result.warnings,
         cost=result.cost,

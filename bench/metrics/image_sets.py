@@ -15,7 +15,7 @@ from bench.contracts.data import Split
 from bench.contracts.result import Score
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
-from bench.metrics import distance
+from bench.metrics import distance, from_outside
 from bench.registry import metric_of
 from bench.system.files import write_atomic
 
@@ -94,7 +94,8 @@ def distances(
 
 def protocol(names: Sequence[str]) -> dict[str, object]:
     """What determines the values; an extractor's fingerprint is None where its weights are missing."""
-    return {**distance.PROTOCOL, "extractors": {name: _fingerprint(name) for name in names}}
+    extractors = {name: _fingerprint(name) for name in names}
+    return {**distance.PROTOCOL, "extractors": extractors, **from_outside.protocol("features")}
 
 
 def _measured(real: Features, made: Features, paired: bool, suffix: str) -> dict[str, Score]:
@@ -105,6 +106,8 @@ def _measured(real: Features, made: Features, paired: bool, suffix: str) -> dict
         for metric in distance_names(name):
             value = MEASURES[metric_of(metric).name](real[name], features, paired)
             found[metric + suffix] = Score(value, n)
+        for metric, compute in from_outside.registered("features").items():
+            found[f"{metric}_{name}{suffix}"] = Score(compute(real[name], features), n)
     return found
 
 
