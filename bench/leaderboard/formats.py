@@ -1,24 +1,18 @@
-"""The leaderboard as TeX, for papers, and as CSV and JSON, for programs; and whether a file is up to date."""
+"""The leaderboard as TeX, for papers, as CSV, Parquet and JSON, for programs; and whether a file is up to date."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.leaderboard.board import Leaderboard
-from bench.leaderboard.comparison import Cell
+from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.markdown import EMPTY, decimals_of, heading, parts_of, shown, to_markdown
 from bench.leaderboard.tables import Table
-
-LONG = (
-    "dataset", "preset", "task", "method", "arguments", "text_encoder", "seed", "status", "reason",
-    "metric", "value", "n", "higher_is_better", "unit", "protocol_hash", "code", "key",
-)  # fmt: skip
+from bench.records.frame import to_frame
 
 TEX = {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---", "\\": r"\textbackslash{}"}
 TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -36,18 +30,19 @@ def to_tex(board: Leaderboard) -> str:
             lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns)]), r"\midrule"]
             for row in table.rows:
                 label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
-                lines.append(_tex_row([label, *(_tex_cell(row.cells[i], decimals_of(table, i)) for i in columns)]))
+                lines.append(_tex_row([label, *(_tex_value(row.values[i], decimals_of(table, i)) for i in columns)]))
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(lines) + "\n"
 
 
 def to_csv(board: Leaderboard) -> str:
-    """For programs: one row for each record and metric; a record without values has one row that says why."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(LONG), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_long(board))
-    return text.getvalue()
+    """For programs: one row for each record and metric, see `bench.records.frame.to_frame`."""
+    return to_frame(board.records).to_csv(index=False, lineterminator="\n")
+
+
+def to_parquet(board: Leaderboard) -> bytes:
+    """For programs: the rows of the CSV, with their types."""
+    return to_frame(board.records).to_parquet(index=False)
 
 
 def to_json(board: Leaderboard) -> str:
@@ -64,7 +59,9 @@ def to_json(board: Leaderboard) -> str:
         }
         for section in board.sections
     ]
-    return json.dumps({"records": list(_long(board)), "sections": sections}, indent=1, sort_keys=True) + "\n"
+    frame = to_frame(board.records)
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return json.dumps({"records": records, "sections": sections}, indent=1, sort_keys=True) + "\n"
 
 
 WRITERS: dict[str, Callable[[Leaderboard], str]] = {
@@ -73,41 +70,19 @@ WRITERS: dict[str, Callable[[Leaderboard], str]] = {
     "json": to_json,
     "tex": to_tex,
 }
-"""What `--format` names."""
+"""What `--format` names, but for `parquet`, which is not text."""
 
 
 def differences(text: str, path: Path) -> list[str]:
     """How a file differs from the text that belongs in it: unified diff lines, none if it is up to date."""
     try:
-        found = path.read_text(encoding="utf-8")
+        present = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        found = ""
+        present = ""
     except UnicodeDecodeError:
         return [f"{path} is not text"]
-    lines = difflib.unified_diff(found.splitlines(), text.splitlines(), str(path), "from the records", "", "", 0)
-    return list(lines) or ([] if found == text else [f"{path} differs in line ends only"])
-
-
-def _long(board: Leaderboard) -> Iterator[dict[str, Any]]:
-    for record in board.records:
-        shared: dict[str, Any] = {
-            "dataset": record.dataset.name,
-            "preset": record.preset,
-            "task": record.task,
-            "method": record.method.name,
-            "arguments": json.dumps(record.method.arguments, sort_keys=True),
-            "text_encoder": record.text_encoder,
-            "seed": record.seed,
-            "status": record.status,
-            "reason": record.reason,
-            "protocol_hash": record.protocol_hash,
-            "code": record.code,
-            "key": record.key,
-        }
-        for name, measured in sorted(record.metrics.items()):
-            yield shared | {"metric": name} | measured.model_dump()
-        if not record.metrics:
-            yield dict.fromkeys(LONG) | shared
+    lines = difflib.unified_diff(present.splitlines(), text.splitlines(), str(path), "from the records", n=0)
+    return list(lines) or ([] if present == text else [f"{path} differs in line ends only"])
 
 
 def _as_json(table: Table) -> dict[str, Any]:
@@ -118,15 +93,15 @@ def _as_json(table: Table) -> dict[str, Any]:
             "notes": row.notes,
             "metrics": {
                 column.name: {
-                    "mean": cell.estimate.mean,
-                    "half_width": _rounded(cell.estimate.half_width),
-                    "over": cell.over,
-                    "n": cell.n,
-                    "seeds": cell.seeds,
-                    "tied_with_best": cell.tied,
+                    "mean": value.estimate.mean,
+                    "half_width": _rounded(value.estimate.half_width),
+                    "over": value.over,
+                    "n": value.n,
+                    "seeds": value.seeds,
+                    "tied_with_best": value.tied,
                 }
-                for column, cell in zip(table.columns, row.cells, strict=True)
-                if cell is not None
+                for column, value in zip(table.columns, row.values, strict=True)
+                if value is not None
             },
         }
         for row in table.rows
@@ -139,14 +114,15 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
-def _tex_row(cells: list[str]) -> str:
-    return " & ".join(cells) + r" \\"
+def _tex_row(texts: list[str]) -> str:
+    return " & ".join(texts) + r" \\"
 
 
-def _tex_cell(cell: Cell | None, decimals: int) -> str:
-    text = _tex(shown(cell, decimals))
-    return rf"\textbf{{{text}}}" if cell is not None and cell.tied else text
+def _tex_value(value: TableValue | None, decimals: int) -> str:
+    text = _tex(shown(value, decimals))
+    return rf"\textbf{{{text}}}" if value is not None and value.tied else text
 
 
 def _tex(text: str) -> str:
+    """Text on one line, with the characters that TeX would act on made harmless."""
     return "".join(TEX.get(mark, mark) for mark in " ".join(text.split()))

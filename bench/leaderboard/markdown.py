@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 
+from bench.contracts.metric import MetricName
 from bench.leaderboard.board import Leaderboard, Section
-from bench.leaderboard.comparison import Cell
-from bench.leaderboard.tables import NO_RECORD, Column, Table
+from bench.leaderboard.comparison import TableValue
+from bench.leaderboard.notes import NO_RECORD
+from bench.leaderboard.tables import Column, Table
 
 WIDE = 8
 """A table with more metrics than this shows the variants ("accuracy/color", "psnr@novel-pairs") in a second one."""
+
+MOST_DECIMALS = 8
+"""However small the values of a column are."""
+
+LONGEST = 240
+"""Characters of a text that comes from a record: two lines, enough for any reason or warning of our own."""
 
 MISSING = "—"
 EMPTY = "No records yet; `python -m bench run` makes some."
@@ -46,34 +55,40 @@ def heading(column: Column) -> str:
     return column.name + arrow + (f" ({column.unit})" if column.unit else "")
 
 
-def shown(cell: Cell | None, decimals: int) -> str:
+def shown(value: TableValue | None, decimals: int) -> str:
     """A value with its interval, or a dash."""
-    if cell is None:
+    if value is None:
         return MISSING
-    value = f"{round(cell.estimate.mean, decimals) + 0.0:,.{decimals}f}"  # adding zero turns -0.0 into 0.0
-    half = cell.estimate.half_width
-    return value if half is None else f"{value} ± {half:,.{decimals}f}"
+    mean = f"{round(value.estimate.mean, decimals) + 0.0:,.{decimals}f}"  # adding zero turns -0.0 into 0.0
+    half = value.estimate.half_width
+    return mean if half is None else f"{mean} ± {half:,.{decimals}f}"
 
 
 def decimals_of(table: Table, column: int) -> int:
-    """As many decimals as give the column's largest value three or four digits; blind baselines may be far off it."""
-    competing = [row.cells[column] for row in table.rows if not row.reference]
-    cells = competing if any(cell is not None and cell.estimate.mean for cell in competing) else _column(table, column)
-    largest = max((abs(cell.estimate.mean) for cell in cells if cell is not None), default=0.0)
-    whole = all(cell is None or cell.estimate.mean % 1 == 0 for cell in cells)
-    if largest == 0 or (whole and table.columns[column].higher_is_better is None):
+    """As many decimals as give the column's largest value three or four digits; blind baselines may be far off it.
+
+    312.4, 26.41 and 1.234 have four; what is below 1 has three after its zeros, as 0.641 and 0.0213. Columns of counts
+    have no decimals.
+    """
+    competing = _values(table, column, references=False)
+    values = competing if any(competing) else _values(table, column, references=True)
+    largest = max(map(abs, values), default=0.0)
+    counts = table.columns[column].higher_is_better is None and all(value % 1 == 0 for value in values)
+    if largest == 0 or counts:
         return 0
-    exponent = int(f"{largest:e}".partition("e")[2])
-    return min(max(3 - exponent, 0), 3) if exponent >= 0 else min(2 - exponent, 8)
+    exponent = math.floor(math.log10(largest))
+    return max(3 - exponent, 0) if exponent >= 0 else min(2 - exponent, MOST_DECIMALS)
 
 
-def _column(table: Table, column: int) -> list[Cell | None]:
-    return [row.cells[column] for row in table.rows]
+def _values(table: Table, column: int, references: bool) -> list[float]:
+    """The numbers of a column, with those of the references or without."""
+    values = [row.values[column] for row in table.rows if references or not row.reference]
+    return [value.estimate.mean for value in values if value is not None]
 
 
 def parts_of(table: Table) -> list[list[int]]:
     """Column numbers of the tables to show below each other: all in one, or main metrics and variants."""
-    main = [i for i, column in enumerate(table.columns) if not re.search("[/@]", column.name)]
+    main = [i for i, column in enumerate(table.columns) if MetricName.parse(column.name).main]
     variants = [i for i in range(len(table.columns)) if i not in main]
     return [main, variants] if len(table.columns) > WIDE and main and variants else [main + variants]
 
@@ -107,7 +122,7 @@ def _task(table: Table) -> list[str]:
     lines: list[str] = []
     for part in parts_of(table):
         lines += ["", *_grid(table, part, notes)]
-    over = {str(cell.over) for row in table.rows for cell in row.cells if cell is not None and cell.over}
+    over = {str(value.over) for row in table.rows for value in row.values if value is not None and value.over}
     if over:
         lines += ["", _interval_note(over)]
     if table.unmeasured:
@@ -134,29 +149,31 @@ def _grid(table: Table, part: Sequence[int], notes: list[str]) -> list[str]:
     for row in table.rows:
         label = f"*{_plain(row.label)}*" if row.reference else _plain(row.label)
         marks = "".join(f" [{notes.index(note) + 1}]" for note in row.notes)
-        values = []
-        for i in part:
-            cell, text = row.cells[i], shown(row.cells[i], decimals_of(table, i))
-            values.append(f"**{text}**" if cell is not None and cell.tied else text)
-        counts = [count for i in counted for count in _counts(row.cells[i])]
-        lines.append(_line([label + marks, *values, *counts]))
+        texts = [_bold_if_tied(row.values[i], decimals_of(table, i)) for i in part]
+        counts = [count for i in counted for count in _counts(row.values[i])]
+        lines.append(_line([label + marks, *texts, *counts]))
     return lines
 
 
-def _counts(cell: Cell | None) -> tuple[str, str]:
-    return (MISSING, MISSING) if cell is None else (f"{cell.n:,}", str(cell.seeds))
+def _bold_if_tied(value: TableValue | None, decimals: int) -> str:
+    text = shown(value, decimals)
+    return f"**{text}**" if value is not None and value.tied else text
 
 
-def _head(cells: Sequence[str]) -> list[str]:
-    return [_line(cells), _line([":--", *["--:"] * (len(cells) - 1)])]
+def _counts(value: TableValue | None) -> tuple[str, str]:
+    return (MISSING, MISSING) if value is None else (f"{value.n:,}", str(value.seeds))
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _head(texts: Sequence[str]) -> list[str]:
+    return [_line(texts), _line([":--", *["--:"] * (len(texts) - 1)])]
+
+
+def _line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
 
 
 def _plain(text: str) -> str:
     """Text from a record on one line, its Markdown and HTML marks made harmless, cut where it is endless."""
     line = " ".join(text.encode("utf-8", "replace").decode().split())
-    line = line if len(line) <= 240 else f"{line[:239]}…"
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)

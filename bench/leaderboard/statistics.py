@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LEVEL = 0.95
+"""Of all intervals."""
 
 T = TypeVar("T", bound=Hashable)
 
@@ -82,30 +86,37 @@ def holm(p_values: Mapping[T, float]) -> dict[T, float]:
     return adjusted
 
 
-def ranks(values: Sequence[float | None], higher_is_better: bool) -> list[float | None]:
-    """Rank of each value, 1 is best; equal values share the mean of their ranks; None stays None."""
-    present = sorted((value for value in values if value is not None), reverse=higher_is_better)
-    return [None if value is None else present.index(value) + (present.count(value) + 1) / 2 for value in values]
+def ranks(values: pd.DataFrame, higher_is_better: Sequence[bool]) -> pd.DataFrame:
+    """Rank of each row in each column: 1 is best, equal values share the mean of their ranks, NaN stays NaN.
+
+    Args:
+        values: methods by tasks.
+        higher_is_better: of each column.
+    """
+    signs = [-1 if higher else 1 for higher in higher_is_better]
+    return (values * signs).rank()
 
 
-def mean_rank(of_tasks: Sequence[float | None]) -> float | None:
-    """Mean over tasks, None where a task is missing: a mean over whatever exists rewards what was left out."""
-    present = [rank for rank in of_tasks if rank is not None]
-    return math.fsum(present) / len(present) if present and len(present) == len(of_tasks) else None
+def mean_rank(ranks: pd.DataFrame) -> pd.Series[float]:
+    """Mean over tasks, NaN where a task is missing: a mean over whatever exists rewards what was left out."""
+    return ranks.mean(axis="columns", skipna=False)
 
 
 def _cluster_sums(values: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
+    """Sum of the values [n] of each cluster [G]; without clusters each value is its own."""
     values = np.asarray(values, np.float64)
     return values if clusters is None else np.bincount(np.unique(clusters, return_inverse=True)[1], values)
 
 
 def _t_quantile(freedom: int) -> float:
+    """How many standard errors the interval reaches to each side."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + LEVEL) / 2))
 
 
 def _t_p(mean: float, error: float, freedom: int) -> float:
+    """Two-sided p of "the mean is 0"; where the standard error is 0, all values are equal and it is or it is not."""
     from scipy.special import stdtr
 
     if error == 0:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.made_records import N, a_record, rows, shown
 
-from bench.leaderboard.comparison import cell, mark_ties
+from bench.leaderboard.comparison import mark_ties, table_value
 from bench.records.record import Record
 from bench.records.store import RecordStore
 
@@ -32,23 +32,63 @@ def test_scores_that_do_not_average_to_the_value_give_no_interval(tmp_path: Path
     assert rows(shown(store.all().records, store))["bleu"][0] == "0.300"
 
 
+def _record(value: float, over: str | None, clusters: str | None, metric: str = "accuracy") -> Record:
+    measured = {"value": value, "n": N, "higher_is_better": True, "unit": "", "over": over, "clusters": clusters}
+    return a_record("a", value, metrics={metric: measured})
+
+
+def _half_width(record: Record, arrays: dict[str, np.ndarray], metric: str = "accuracy") -> float | None:
+    value = table_value([record], metric, {record.key: arrays})
+    assert value is not None
+    return value.estimate.half_width
+
+
+CORRECT = np.repeat(np.arange(N // 4) < 30, 4).astype(np.float32)
+"""Four questions an image, of which all or none are answered."""
+IMAGES = np.arange(N) // 4
+
+
 def test_questions_of_one_image_are_one_cluster() -> None:
-    correct = np.repeat(np.arange(N // 4) < 30, 4).astype(np.float32)
-    record = a_record("a", 0.6)
-    clustered = cell([record], "accuracy", {record.key: {"accuracy": correct, "image": np.arange(N) // 4}})
-    single = cell([record], "accuracy", {record.key: {"accuracy": correct}})
-    assert clustered is not None
+    record = _record(0.6, "examples", "photo")
+    clustered = _half_width(record, {"accuracy": CORRECT, "photo": IMAGES})
+    single = _half_width(_record(0.6, "examples", None), {"accuracy": CORRECT, "image": IMAGES})
     assert single is not None
-    assert clustered.estimate.half_width == pytest.approx(2.04 * (single.estimate.half_width or 0), rel=0.01)
+    # as if there were a quarter of the examples; 2.04 rather than 2 since t has 49 degrees of freedom, not 199
+    assert clustered == pytest.approx(2.04 * single, rel=0.01)
+
+
+def test_a_record_says_itself_whether_a_value_is_a_mean_of_its_examples() -> None:
+    assert _half_width(_record(0.6, "set", None), {"accuracy": CORRECT}) is None
+    assert _half_width(_record(0.6, "examples", None), {"accuracy": CORRECT}) is not None
+
+
+def test_without_its_clusters_or_with_one_of_them_a_value_has_no_interval() -> None:
+    record = _record(0.6, "examples", "photo")
+    assert _half_width(record, {"accuracy": CORRECT}) is None
+    assert _half_width(record, {"accuracy": CORRECT, "photo": IMAGES[:-1]}) is None
+    assert _half_width(record, {"accuracy": CORRECT, "photo": np.zeros(N, int)}) is None
+    assert _half_width(record, {}) is None
+
+
+def test_records_written_before_they_said_so_are_read_as_they_were_meant() -> None:
+    said = _half_width(_record(0.6, "examples", "image"), {"accuracy": CORRECT, "image": IMAGES})
+    old = _record(0.6, None, None)
+    assert _half_width(old, {"accuracy": CORRECT, "image": IMAGES}) == said
+    part = _record(0.6, None, None, "accuracy/color@new")
+    assert _half_width(part, {"accuracy/color@new": CORRECT, "image/color@new": IMAGES}, "accuracy/color@new") == said
+    single = _half_width(_record(0.6, "examples", None), {"accuracy": CORRECT})
+    assert _half_width(old, {"accuracy": CORRECT}) == single
+    assert _half_width(old, {"accuracy": CORRECT, "image": IMAGES[:-1]}) == single
+    assert _half_width(_record(0.5, None, None), {"accuracy": CORRECT, "image": IMAGES}) is None
 
 
 def _tied(scores: dict[str, np.ndarray]) -> set[str]:
     records = [a_record(name, float(values.mean())) for name, values in scores.items()]
     arrays = {r.key: {"accuracy": values} for r, values in zip(records, scores.values(), strict=True)}
-    cells = mark_ties(
-        [cell([r], "accuracy", arrays) for r in records], [[r] for r in records], "accuracy", True, arrays
+    values = mark_ties(
+        [table_value([r], "accuracy", arrays) for r in records], [[r] for r in records], "accuracy", True, arrays
     )
-    return {record.method.name for record, found in zip(records, cells, strict=True) if found and found.tied}
+    return {record.method.name for record, value in zip(records, values, strict=True) if value and value.tied}
 
 
 def test_ties_come_from_paired_differences() -> None:

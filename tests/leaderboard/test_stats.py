@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 
@@ -81,11 +82,14 @@ def test_holm_by_hand() -> None:
 
 
 def test_ranks_share_ties_and_keep_gaps() -> None:
-    assert statistics.ranks([0.5, None, 0.7, 0.5], higher_is_better=True) == [2.5, None, 1.0, 2.5]
-    assert statistics.ranks([0.5, 0.2], higher_is_better=False) == [2.0, 1.0]
+    values = pd.DataFrame({"vqa": [0.5, None, 0.7, 0.5], "captioning": [0.5, 0.2, 0.3, 0.9]})
+    ranks = statistics.ranks(values, [True, False])
+    assert ranks["vqa"].dropna().to_dict() == {0: 2.5, 2: 1.0, 3: 2.5}
+    assert ranks["captioning"].tolist() == [3.0, 1.0, 2.0, 4.0]
 
 
 def test_mean_rank_wants_every_task() -> None:
-    assert statistics.mean_rank([1.0, 2.0]) == 1.5
-    assert statistics.mean_rank([1.0, None]) is None
-    assert statistics.mean_rank([]) is None
+    means = statistics.mean_rank(pd.DataFrame([[1.0, 2.0], [1.0, None]]))
+    assert means[0] == 1.5
+    assert np.isnan(means[1])
+    assert np.isnan(statistics.mean_rank(pd.DataFrame(index=["no task"]))["no task"])
