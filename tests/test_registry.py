@@ -6,18 +6,19 @@ import pytest
 from helpers import TOY
 
 from bench import registry
+from bench.contracts.facts import MethodFacts
 from bench.errors import UsageError
 from bench.registry import Registry, metric_of
 
 
-def fresh(kind: str, variable: str, folder: str) -> Registry:
-    return Registry(kind, variable, folder)
+def fresh(kind: str, variable: str, folder: str) -> Registry[MethodFacts]:
+    return Registry(kind, variable, folder, MethodFacts)
 
 
 def test_names_facts_and_docstring_come_from_the_syntax_tree() -> None:
     methods = fresh("method", "methods", "methods")
     methods.add_file(TOY)
-    assert methods.get("toy-16").facts == {"codes": 16}
+    assert methods.get("toy-16").facts.arguments == {"codes": 16}
     assert methods.get("toy").about == "Grey levels of patches."
     assert methods.get("toy-16").load()(codes=16).codes == 16
 
@@ -49,7 +50,7 @@ def test_a_plugin_that_registers_nothing_is_refused(tmp_path: Path) -> None:
         registry.add_plugin(path)
 
 
-def test_a_variant_of_a_metric_has_the_facts_of_its_family() -> None:
+def test_a_variant_of_a_metric_means_what_its_metric_means() -> None:
     assert metric_of("accuracy/color") == metric_of("accuracy")
     assert metric_of("accuracy@novel-pairs").higher_is_better is True
     assert metric_of("fd_tinyclip").higher_is_better is False
@@ -61,7 +62,7 @@ def test_a_variant_of_a_metric_has_the_facts_of_its_family() -> None:
 @pytest.mark.parametrize("kind", ["methods", "tasks", "datasets", "metrics", "text-encoders"])
 def test_listing_imports_nothing_heavy(kind: str) -> None:
     code = (
-        f"import sys; from bench import listing; print(listing.as_text({kind!r})); "
+        f"import sys; from bench.cli import listing; print(listing.as_text({kind!r})); "
         "assert not {'torch', 'ray', 'pandas', 'pycocoevalcap'} & set(sys.modules), 'heavy import'"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

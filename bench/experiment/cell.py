@@ -36,7 +36,8 @@ from bench.system import fingerprint
 from bench.system.environment import describe, peak_memory_mib
 from bench.system.files import whole_folder
 from bench.system.progress import reporter
-from bench.text import CaptionFeatures, load_text_encoder
+from bench.text.caption_features import CaptionFeatures
+from bench.text.load import load_text_encoder
 
 UNTRAINED = "made elsewhere, from other data and with another budget: not on equal terms with what was trained here"
 """Warning for every record of a tokenizer that came ready-made."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts.duties import check_class
 from bench.contracts.facts import MethodFacts
 from bench.contracts.registration import Entry
-from bench.errors import DataError, UsageError, did_you_mean
+from bench.errors import BenchError, DataError, UsageError, did_you_mean
 from bench.experiment.arguments import Setting, resolve
 from bench.presets import PRESETS, Budget, Preset
 from bench.records.record import BLIND, DataUsed, MethodUsed
@@ -67,7 +69,24 @@ class Configured:
     @functools.cached_property
     def plugin(self) -> Any:
         """The plug-in's object, for questions about it."""
-        return self.make()
+        with self.asked("be made"):
+            return self.make()
+
+    @contextlib.contextmanager
+    def asked(self, what: str) -> Iterator[None]:
+        """Turn whatever its code raises while a run is planned into one line that names it.
+
+        Raises:
+            BenchError: as raised.
+            UsageError: any other exception.
+        """
+        try:
+            yield
+        except BenchError:
+            raise
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
+            raise UsageError(f"{self.entry.path}: {self.name} cannot {what}: {problem}") from error
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
@@ -85,12 +104,16 @@ class Configured:
         Raises:
             DataError: its files are missing.
         """
-        return [self.plugin.fingerprint(), self.code]
+        with self.asked("give a fingerprint"):
+            return [str(self.plugin.fingerprint()), self.code]
 
     @functools.cached_property
     def protocol(self) -> dict[str, Any]:
-        """A task's protocol."""
-        return dict(self.plugin.protocol())
+        """A task's protocol, which has to be plain values."""
+        with self.asked("give a protocol"):
+            protocol = dict(self.plugin.protocol())
+            fingerprint.of_value(protocol)
+            return protocol
 
 
 @dataclass(frozen=True)
@@ -249,11 +272,16 @@ def _skip(task: Configured, dataset: Configured, method: Configured | None) -> s
     lacking = sorted(needs - set(dataset.entry.facts.offers))
     if lacking:
         return f"{dataset.name} offers no {' and no '.join(lacking)}"
-    absent = [reason for need in sorted(needs) if (reason := dataset.plugin.lacks(need))]
+    with dataset.asked("say what it lacks"):
+        absent = [reason for need in sorted(needs) if (reason := dataset.plugin.lacks(need))]
     if absent:
         return "; ".join(absent)
-    missing: str | None = method.plugin.missing() if method else None
-    return missing or task.plugin.skip(dataset.plugin, method.plugin if method else None)
+    if method:
+        with method.asked("say what is missing"):
+            if missing := method.plugin.missing():
+                return str(missing)
+    with task.asked("say what it skips"):
+        return task.plugin.skip(dataset.plugin, method.plugin if method else None)
 
 
 def _method(name: str, request: Request) -> Configured:
@@ -307,6 +335,6 @@ def text_identity(name: str | None) -> list[str] | None:
     """Identity of the features a text encoder gives: its weights and the code around them."""
     if name is None:
         return None
-    from bench.text import load_text_encoder  # brings torch; only methods that read text need it
+    from bench.text.load import load_text_encoder  # brings torch; only methods that read text need it
 
     return [load_text_encoder(name).fingerprint(), _code((text_encoders.get(name).path,))]

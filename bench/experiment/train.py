@@ -19,7 +19,7 @@ from bench.presets import Preset
 from bench.system import streams
 from bench.system.batches import shuffled
 from bench.system.progress import Progress
-from bench.text import CaptionFeatures
+from bench.text.caption_features import CaptionFeatures
 
 CHECK_EVERY = 20
 """Steps between looks at the losses: each look makes a GPU wait."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.contracts.facts import MethodFacts, TaskFacts
 from bench.errors import UsageError
 from bench.experiment import plan as experiment
 from bench.experiment.arguments import Setting, parse_setting, split_names, split_seeds
 from bench.experiment.plan import Request, groups, loss_subsets, plan
-from bench.system.files import ROOT
 from bench.registry import Registry, methods
 from bench.system import fingerprint
+from bench.system.files import ROOT
 
 pytestmark = pytest.mark.usefixtures("toy")
 REQUEST = Request(methods=("toy",), tasks=("toy-task",), datasets=("toy-colours",), preset="smoke")
@@ -55,7 +56,7 @@ def test_an_edited_method_has_another_key(tmp_path: Path, monkeypatch: pytest.Mo
     def key_with(text: str) -> str:
         copy = tmp_path / f"copy{len(list(tmp_path.iterdir()))}.py"
         copy.write_text(text)
-        registry = Registry("method", "methods", "methods")
+        registry = Registry("method", "methods", "methods", MethodFacts)
         registry.add_file(copy)
         monkeypatch.setattr(experiment, "methods", registry)
         return keys()[0]
@@ -68,13 +69,13 @@ def test_an_edited_method_has_another_key(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_wrapped_method_counts() -> None:
     wrapped = methods.get("vqgan").path
     assert fingerprint.of_code([wrapped]) in experiment._method("lgvq", REQUEST).code
-    assert fingerprint._find("bench.experiment.train") == ROOT / "bench/experiment/train.py"
+    assert fingerprint._find("bench.experiment.train", ROOT) == ROOT / "bench/experiment/train.py"
 
 
 def test_unmet_needs_are_a_reason_to_skip() -> None:
     cells = plan(dataclasses.replace(REQUEST, datasets=("toy-colours",), tasks=("toy-task",)))
     assert all(cell.skip is None for cell in cells if cell.task.name == "toy-task")
-    needy = dataclasses.replace(cells[1].task.entry, facts={"needs": ("masks",), "metrics": ()})
+    needy = dataclasses.replace(cells[1].task.entry, facts=TaskFacts(needs=("masks",), metrics=()))
     task = dataclasses.replace(cells[1].task, entry=needy)
     assert experiment._cell(task, cells[1].dataset, REQUEST, 0, None).skip == "toy-colours offers no masks"
 
@@ -122,7 +123,7 @@ def test_ablation_covers_every_subset_of_the_losses_and_the_base_alone() -> None
     for name, base in (("lgvq", "vqgan"), ("lgvq-vae", "vqvae"), ("lgvq-cvq", "cvq-l2-contrastive")):
         found = loss_subsets(name)
         assert found[0] == base
-        made = [methods.get(other).load()(**methods.get(other).facts) for other in found[1:]]
+        made = [methods.get(other).load()(**methods.get(other).facts.arguments) for other in found[1:]]
         assert {method.base for method in made} == {base}
         assert {frozenset(method.losses) for method in made} == {
             frozenset(losses) for size in (1, 2, 3) for losses in itertools.combinations(("gsa", "mtp", "ras"), size)
