@@ -24,7 +24,7 @@ from bench.experiment.train import parameter_groups
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
 
 CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
 

@@ -13,12 +13,12 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import DataSet, Split
 from bench.contracts.method import MaskAt, Method, TextEncoder, WordPredictor
 from bench.contracts.result import Score, TaskResult
-from bench.metrics import similarity
 from bench.presets import Budget
 from bench.registry import tasks
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
 from tasks.parts.image_controls import Vectors, image_controls
+from tasks.parts.language import similarity
 from tasks.parts.language.captions import check_captions, one_each
 from tasks.parts.language.masking import masking_turns, most_frequent, piece_names
 from tasks.parts.language.word_guesses import guess, score_words, word_table

@@ -92,7 +92,7 @@ def _java() -> Finding:
 
 
 def _text_encoder(name: str) -> Finding:
-    from bench.text import load_text_encoder
+    from bench.text.load import load_text_encoder
 
     if name == "open_clip":
         return Finding(f"text encoder {name}", "note", "its weights are downloaded when first used")

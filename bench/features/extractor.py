@@ -14,9 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.images import to_float
 from bench.registry import extractors
-from bench.text import load_text_encoder, tiny_clip
 
 
 class Extractor(Protocol):
@@ -29,29 +27,6 @@ class Extractor(Protocol):
 
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, F]; an image's features do not depend on its batch."""
-
-
-@extractors.register("tinyclip")
-class TinyClipImages:
-    """The image tower of tiny-clip: embeddings of root mean square 1, so that x.y / F is CLIP's cosine."""
-
-    name = "tinyclip"
-
-    def __init__(self, device: str = "cpu") -> None:
-        encoder = load_text_encoder("tiny-clip", device)
-        assert isinstance(encoder, tiny_clip.TinyClip)
-        self.encoder = encoder
-        self.device = torch.device(device)
-
-    def fingerprint(self) -> str:
-        """Hash of the weights."""
-        return self.encoder.fingerprint()
-
-    def features(self, images: np.ndarray) -> Tensor:
-        """Images uint8 [B, H, W, 3] to features float [B, F]."""
-        embedded = self.encoder.encode_images(to_float(images, self.device))
-        scaled: Tensor = F.normalize(embedded, dim=1) * embedded.shape[1] ** 0.5
-        return scaled
 
 
 def resized(images: np.ndarray, side: int, device: torch.device) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor
 from bench.contracts.method import ImageTextEncoder
 from bench.features.weights import in_hub
 from bench.images import to_float
-from bench.metrics.clip_score import load_image_text_encoder
 from bench.registry import extractors
 from bench.system.fingerprint import of_value
+from bench.text.load import load_image_text_encoder
 
 URL = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/main/open_clip_model.safetensors"
 SHA256 = "e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from bench.contracts.method import ImageTextEncoder
-from bench.errors import DataError
 from bench.images import to_float
 from bench.registry import metrics
-from bench.text import load_text_encoder
 
 WEIGHT = 2.5
 DISTRACTORS = 99
@@ -23,19 +20,6 @@ PROTOCOL = {
     "clip_score": f"{WEIGHT} x max(cosine, 0) of image and caption, no prompt before it; a property of its encoder",
     "r_precision": f"whether the image's own caption has a higher cosine than {DISTRACTORS} captions of other images",
 }
-
-
-def load_image_text_encoder(name: str, device: str = "cpu") -> ImageTextEncoder:
-    """The text encoder of this name with its image tower.
-
-    Raises:
-        UsageError: unknown name.
-        DataError: it has no image tower, or its weights are missing.
-    """
-    encoder = load_text_encoder(name, device)
-    if not hasattr(encoder, "encode_images"):
-        raise DataError(f"{name} has no image tower; take --text-encoder tiny-clip or an open_clip model")
-    return cast(ImageTextEncoder, encoder)
 
 
 def cosines(encoder: ImageTextEncoder, images: np.ndarray, captions: Sequence[str]) -> np.ndarray:

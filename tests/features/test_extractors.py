@@ -19,7 +19,7 @@ from bench.features.extractor import distance_names, load_extractor
 from bench.metrics import image_sets
 from bench.registry import extractors, metric_facts, metric_family
 from bench.system.torchvision_ops import make_importable
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
 
 CPU = torch.device("cpu")
 make_importable()

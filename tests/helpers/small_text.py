@@ -1,4 +1,4 @@
-"""A small text encoder with random weights: a causal transformer with the interface of `bench.text.TextEncoder`."""
+"""A small text encoder with random weights: a causal transformer, a `bench.contracts.method.TextEncoder`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.contracts.method import Batch
 from bench.errors import UsageError
 from bench.presets import PRESETS
+from bench.text.words import word_positions
 from methods.lgvq import LgVq
 from methods.parts.language.guided import LanguageGuided
 from methods.parts.language.losses import (
@@ -23,7 +24,6 @@ from methods.parts.language.losses import (
     relationship_loss,
 )
 from methods.parts.language.variants import VARIANTS
-from tasks.parts.language.masking import word_positions
 
 SMOKE = PRESETS["smoke"]
 TEXT = SmallText()

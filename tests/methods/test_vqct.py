@@ -9,7 +9,7 @@ from helpers.small_text import ADJECTIVES, ANIMALS, PLACES, THINGS, WORDS, Small
 
 from bench.errors import DataError, UsageError
 from bench.presets import PRESETS
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
 from methods.parts import word_codes as module
 from methods.parts.word_codes import WordCodes, lexicon, normalised_adjacency, parts_of_speech, word_codes
 from methods.vqct import TransferredCodebook, Vqct

@@ -9,7 +9,8 @@ import torch
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
 from bench.images import to_float
-from bench.metrics.clip_score import clip_score, cosines, load_image_text_encoder, r_precision
+from bench.metrics.clip_score import clip_score, cosines, r_precision
+from bench.text.load import load_image_text_encoder
 
 
 @pytest.fixture(scope="module")

@@ -23,12 +23,13 @@ from bench.experiment.encode import encode_split
 from bench.metrics.words import word_recall
 from bench.presets import PRESETS, Budget
 from bench.registry import methods, metric_facts, tasks
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
+from bench.text.words import word_positions
 from methods.lgvq import LgVq
 from methods.parts.language.guided import LanguageGuided
 from tasks.alignment import Alignment
 from tasks.parts.image_controls import derangement, image_controls
-from tasks.parts.language.masking import NEVER, masking_turns, most_frequent, piece_names, word_positions
+from tasks.parts.language.masking import NEVER, masking_turns, most_frequent, piece_names
 from tasks.parts.networks.word_probe import WordProbe, no_codes
 
 CPU = torch.device("cpu")

@@ -15,7 +15,7 @@ from bench.contracts.data import Split
 from bench.errors import DataError
 from bench.presets import Budget
 from bench.registry import methods
-from bench.text import load_text_encoder
+from bench.text.load import load_text_encoder
 from tasks.parts.generator.fit import Fitted, fitted
 from tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
 from tasks.parts.generator.sample import make_images

@@ -9,14 +9,9 @@ from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
-from bench.metrics.similarity import (
-    caption_similarity,
-    orthogonal_similarity,
-    similarity_mse,
-    standardised,
-    word_directions,
-)
+from bench.metrics.similarity import similarity_mse
 from bench.registry import metric_facts
+from tasks.parts.language.similarity import caption_similarity, orthogonal_similarity, standardised, word_directions
 from tasks.parts.networks.head import CodeReader
 
 CPU = torch.device("cpu")

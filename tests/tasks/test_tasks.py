@@ -19,7 +19,8 @@ from bench.metrics import distance, wups
 from bench.metrics.lpips import Backbone
 from bench.presets import Budget
 from bench.registry import metric_facts, metric_family, tasks
-from bench.text import load_text_encoder, tiny_clip
+from bench.text import tiny_clip
+from bench.text.load import load_text_encoder
 from tasks.parts.language.questions import OUTSIDE, Asked
 from tasks.parts.language.vocabulary import END, PADDING, UNKNOWN, Vocabulary
 from tasks.parts.networks.head import CodeReader

@@ -16,7 +16,9 @@ from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError, UsageError
 from bench.images import to_float
 from bench.system.torchvision_ops import make_importable
-from bench.text import CaptionFeatures, load_text_encoder, tiny_clip
+from bench.text import tiny_clip
+from bench.text.caption_features import CaptionFeatures
+from bench.text.load import load_text_encoder
 from bench.text.minilm import check, word_pieces
 from bench.text.minilm import split_words as bert_words
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, split_words

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import lookup
 from bench.contracts.method import Batch, MaskAt, TextBatch
+from bench.text.words import word_positions
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
 from methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
 from methods.parts.language.variants import Switches
-from tasks.parts.language.masking import word_positions
 
 if TYPE_CHECKING:
     from bench.contracts.method import TextEncoder

@@ -7,24 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from bench.contracts.method import WordPredictor
+from bench.text.words import word_positions
 
 BATCH = 4096
 NEVER = np.iinfo(np.int64).max
 """The turn of a position that is never masked."""
-
-
-def word_positions(ids: Tensor) -> Tensor:
-    """True at the words of captions [N, L]: neither padding (id 0), nor the first nor the last real token."""
-    real = ids != 0
-    following = F.pad(real[:, 1:], (0, 1))
-    words = torch.logical_and(real, following)
-    words[:, 0] = False
-    return words
 
 
 def masking_turns(ids: Tensor, draw: np.random.Generator) -> np.ndarray:
