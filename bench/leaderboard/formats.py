@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.leaderboard.board import Leaderboard
 from bench.leaderboard.comparison import TableValue
-from bench.leaderboard.markdown import EMPTY, decimals_of, heading, parts_of, shown, to_markdown
+from bench.leaderboard.markdown import EMPTY, HASH_DIGITS, decimals_of, heading, parts_of, shown, to_markdown
 from bench.leaderboard.tables import Table
 from bench.records.frame import to_frame
 
@@ -24,7 +24,7 @@ def to_tex(board: Leaderboard) -> str:
     for section in board.sections:
         for table in section.tables:
             columns = parts_of(table)[0]
-            caption = f"{table.title} on {section.title}, protocol {table.protocol[:8]}."
+            caption = f"{table.title} on {section.title}, protocol {table.protocol[:HASH_DIGITS]}."
             lines += [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}"]
             lines += [rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\toprule"]
             lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns)]), r"\midrule"]
@@ -60,7 +60,7 @@ def to_json(board: Leaderboard) -> str:
         for section in board.sections
     ]
     frame = to_frame(board.records)
-    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")  # JSON has null for NaN and NA
     return json.dumps({"records": records, "sections": sections}, indent=1, sort_keys=True) + "\n"
 
 

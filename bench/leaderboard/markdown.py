@@ -14,7 +14,10 @@ from bench.leaderboard.notes import NO_RECORD
 from bench.leaderboard.tables import Column, Table
 
 WIDE = 8
-"""A table with more metrics than this shows the variants ("accuracy/color", "psnr@novel-pairs") in a second one."""
+"""A table with more metrics than this, about what a page is wide, shows the variants ("accuracy/color") in a second."""
+
+HASH_DIGITS = 8
+"""Of a protocol's hash, in headings: as good as unique among the few protocols of a task."""
 
 MOST_DECIMALS = 8
 """However small the values of a column are."""
@@ -40,7 +43,10 @@ def to_markdown(board: Leaderboard) -> str:
     for section in board.sections:
         lines += ["", f"## {_plain(section.title)}", *_images(section), *_ranking(section)]
         for table in section.tables:
-            lines += ["", f"### {_plain(table.title)}" + (f", protocol {table.protocol[:8]}" if table.differs else "")]
+            lines += [
+                "",
+                f"### {_plain(table.title)}" + (f", protocol {table.protocol[:HASH_DIGITS]}" if table.differs else ""),
+            ]
             if table.differs:
                 lines += ["", f"Not comparable with the first table of this task: {_plain('; '.join(table.differs))}."]
             lines += _task(table)

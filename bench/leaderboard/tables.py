@@ -123,13 +123,13 @@ def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
 def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Table:
     """What methods cost: the mean over a method's successful records that state a cost."""
     ok = [record for record in records if record.status == "ok" and record.method.name != BLIND]
-    names = sorted({name for record in ok for name in record.cost})
-    of_label = costs(ok)[names].groupby([labels[method_of(record)] for record in ok])
-    order = sorted(labels.values())
-    means = of_label.mean().reindex(order).to_numpy()
-    counts = of_label.count().reindex(order, fill_value=0).to_numpy()
-    rows = [Row(label, False, tuple(map(_cost, *of_row))) for label, *of_row in zip(order, means, counts, strict=True)]
-    return Table("cost", "", (), tuple(Column(name, None, "") for name in names), tuple(rows))
+    methods = sorted(labels, key=lambda method: labels[method])
+    of_method = costs(ok).groupby([methods.index(method_of(record)) for record in ok])
+    every = range(len(methods))
+    means, counts = of_method.mean().reindex(every), of_method.count().reindex(every, fill_value=0)
+    pairs = zip(methods, means.to_numpy(), counts.to_numpy(), strict=True)
+    rows = [Row(labels[method], False, tuple(map(_cost, *of_row))) for method, *of_row in pairs]
+    return Table("cost", "", (), tuple(Column(name, None, "") for name in means.columns), tuple(rows))
 
 
 def _cost(mean: float, n: int) -> TableValue | None:

@@ -36,15 +36,16 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def costs(records: Iterable[Record]) -> pd.DataFrame:
-    """One row a record: the columns `CELL`, then one a cost that some record states, sorted; NaN where it does not.
+    """One row a record, indexed by `CELL`, and one column a cost, sorted; NaN where a record does not state it.
 
     Units are those of the costs' names: "train_s" is in seconds.
     """
     import pandas as pd
 
     held = list(records)
+    index = pd.MultiIndex.from_frame(pd.DataFrame(map(_cell, held), columns=list(CELL)))
     names = sorted({name for record in held for name in record.cost})
-    return pd.DataFrame([_cell(record) | record.cost for record in held], columns=[*CELL, *names])
+    return pd.DataFrame([record.cost for record in held], index=index, columns=names, dtype=float)
 
 
 def newest(records: Iterable[Record]) -> list[Record]:

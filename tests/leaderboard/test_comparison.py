@@ -20,10 +20,10 @@ def test_seeds_give_a_t_interval_and_one_seed_an_interval_over_examples(tmp_path
     store.write(a_record("one", 0.6), {"accuracy": correct})
     for seed, value in enumerate((0.61, 0.64, 0.66)):
         store.write(a_record("three", value, seed=seed))
-    found = rows(shown(store.all().records, store))
+    table = rows(shown(store.all().records, store))
     # 4.3027 is the 97.5 % quantile of t with 2 degrees of freedom, 1.972 that with 199
-    assert found["three"] == [f"**0.637 ± {4.3027 * np.std((0.61, 0.64, 0.66), ddof=1) / 3**0.5:.3f}**", "200", "3"]
-    assert found["one"][0].strip("*") == f"0.600 ± {1.972 * np.std(correct, ddof=1) / N**0.5:.3f}"
+    assert table["three"] == [f"**0.637 ± {4.3027 * np.std((0.61, 0.64, 0.66), ddof=1) / 3**0.5:.3f}**", "200", "3"]
+    assert table["one"][0].strip("*") == f"0.600 ± {1.972 * np.std(correct, ddof=1) / N**0.5:.3f}"
 
 
 def test_scores_that_do_not_average_to_the_value_give_no_interval(tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_seeds_are_paired_where_they_are_shared() -> None:
     def of(method: str, values: Sequence[float]) -> list[Record]:
         return [a_record(method, value, seed=seed) for seed, value in enumerate(values)]
 
-    found = rows(shown([*of("a", (0.7, 0.5, 0.6)), *of("b", (0.69, 0.49, 0.59)), *of("c", (0.69, 0.52, 0.57))]))
-    assert found["a"][0].startswith("**")
-    assert not found["b"][0].startswith("**")  # worse by the same 0.01 with every seed
-    assert found["c"][0].startswith("**")
+    table = rows(shown([*of("a", (0.7, 0.5, 0.6)), *of("b", (0.69, 0.49, 0.59)), *of("c", (0.69, 0.52, 0.57))]))
+    assert table["a"][0].startswith("**")
+    assert not table["b"][0].startswith("**")  # worse by the same 0.01 with every seed
+    assert table["c"][0].startswith("**")
 
 
 def test_nothing_is_bold_where_nothing_can_be_compared() -> None:

@@ -25,18 +25,18 @@ def test_no_records_is_a_sentence_not_a_crash() -> None:
 
 def test_methods_are_ordered_by_the_metric_and_blind_comes_last_in_italics() -> None:
     blind = a_record("blind", 0.9, arguments={"kind": "question only"})
-    found = rows(shown([a_record("vqvae", 0.5), blind, a_record("lgvq", 0.7)]))
-    assert list(found) == ["method", "lgvq", "vqvae", "*blind (question only)*"]
-    assert found["method"] == ["accuracy ↑", "n", "seeds"]
-    assert found["lgvq"] == ["**0.700**", "200", "1"]
-    assert found["*blind (question only)*"] == ["0.900", "200", "1"]
+    table = rows(shown([a_record("vqvae", 0.5), blind, a_record("lgvq", 0.7)]))
+    assert list(table) == ["method", "lgvq", "vqvae", "*blind (question only)*"]
+    assert table["method"] == ["accuracy ↑", "n", "seeds"]
+    assert table["lgvq"] == ["**0.700**", "200", "1"]
+    assert table["*blind (question only)*"] == ["0.900", "200", "1"]
 
 
 def test_lower_is_better_turns_the_order_and_the_arrow() -> None:
-    found = rows(shown([a_record(m, v, metric="l1", higher=False) for m, v in (("a", 0.03), ("b", 0.01))]))
-    assert list(found) == ["method", "b", "a"]
-    assert found["method"][0] == "l1 ↓"
-    assert found["b"][0] == "**0.0100**"
+    table = rows(shown([a_record(m, v, metric="l1", higher=False) for m, v in (("a", 0.03), ("b", 0.01))]))
+    assert list(table) == ["method", "b", "a"]
+    assert table["method"][0] == "l1 ↓"
+    assert table["b"][0] == "**0.0100**"
 
 
 def test_arguments_are_shown_where_rows_of_one_method_differ() -> None:
@@ -62,8 +62,8 @@ def test_failed_skipped_and_missing_are_visible_with_their_reasons() -> None:
             a_record("vqgan", 0.4, task="reconstruction", metric="psnr"),
         ]
     )
-    found = rows(text)
-    assert found["vqvae [2]"] == found["identity [1]"] == ["—", "—", "—"]
+    table = rows(text)
+    assert table["vqvae [2]"] == table["identity [1]"] == ["—", "—", "—"]
     assert "- [2] failed: TrainingDiverged: loss is NaN" in text
     assert "- [1] skipped: no indices" in text
     assert "No record: vqgan." in text
@@ -141,11 +141,11 @@ def test_ranks_need_every_task() -> None:
         a_record("b", 21.0, task="reconstruction", metric="psnr"),
     ]
     text = shown(records)
-    found = rows(text, "## emoji-scenes, preset tiny")
-    assert found["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
-    assert found["a"] == ["2.00", "2 of 2", "2", "2"]
-    assert found["b"] == ["2.00", "2 of 2", "1", "3"]
-    assert found["c"] == ["—", "1 of 2", "—", "1"]
+    table = rows(text, "## emoji-scenes, preset tiny")
+    assert table["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
+    assert table["a"] == ["2.00", "2 of 2", "2", "2"]
+    assert table["b"] == ["2.00", "2 of 2", "1", "3"]
+    assert table["c"] == ["—", "1 of 2", "—", "1"]
 
 
 def test_a_task_that_a_method_skips_is_not_ranked() -> None:
@@ -157,9 +157,9 @@ def test_a_task_that_a_method_skips_is_not_ranked() -> None:
         skipped,
     ]
     text = shown(records)
-    found = rows(text, "## emoji-scenes, preset tiny")
-    assert found["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
-    assert found["b"] == ["1.25", "2 of 2", "1.5", "1"]
+    table = rows(text, "## emoji-scenes, preset tiny")
+    assert table["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
+    assert table["b"] == ["1.25", "2 of 2", "1.5", "1"]
     assert "Not ranked, since not for every method: alignment." in text
     control = skipped.model_copy(update={"method": MethodUsed(name="identity", control=True)})
     assert "alignment (by word_recall/mask-1 ↑)" in shown([*records[:-1], control])

@@ -75,12 +75,12 @@ def test_bytes_do_not_depend_on_place_locale_or_hash_seed(tmp_path: Path) -> Non
 
 
 def test_csv_has_a_row_for_each_record_and_metric(tmp_path: Path) -> None:
-    found = list(csv.DictReader(io.StringIO(to_csv(_varied(RecordStore(tmp_path))))))
-    assert len(found) == 9
-    failed = next(row for row in found if row["status"] == "failed")
+    lines = list(csv.DictReader(io.StringIO(to_csv(_varied(RecordStore(tmp_path))))))
+    assert len(lines) == 9
+    failed = next(line for line in lines if line["status"] == "failed")
     assert (failed["method"], failed["metric"], failed["value"]) == ("cvq", "", "")
-    assert {row["metric"] for row in found if row["status"] == "ok"} == {"accuracy"}
-    assert all(float(row["value"]) > 0 for row in found if row["status"] == "ok")
+    assert {line["metric"] for line in lines if line["status"] == "ok"} == {"accuracy"}
+    assert all(float(line["value"]) > 0 for line in lines if line["status"] == "ok")
 
 
 def test_json_carries_what_the_markdown_says(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_check_reports_differences(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     assert differences(text, path) == []
     path.write_text(text.replace("0.500", "0.900"), encoding="utf-8")
-    found = differences(text, path)
-    assert any(line.startswith("-") and "0.900" in line for line in found)
-    assert any(line.startswith("+") and "0.500" in line for line in found)
+    changed = differences(text, path)
+    assert any(line.startswith("-") and "0.900" in line for line in changed)
+    assert any(line.startswith("+") and "0.500" in line for line in changed)
     path.write_bytes(b"\xff")
     assert differences(text, path) == [f"{path} is not text"]
 

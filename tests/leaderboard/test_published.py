@@ -21,10 +21,10 @@ QUOTES = {
 @pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
 def test_a_committed_leaderboard_is_what_its_records_say(results: Path) -> None:
     store = RecordStore(results)
-    found = store.all()
-    assert found.records
-    assert not found.problems
-    assert not differences(WRITERS["md"](render(found.records, store)), BOARDS[results])
+    read = store.all()
+    assert read.records
+    assert not read.problems
+    assert not differences(WRITERS["md"](render(read.records, store)), BOARDS[results])
 
 
 @pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)

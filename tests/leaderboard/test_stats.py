@@ -15,10 +15,10 @@ from bench.leaderboard import statistics
 def test_seed_interval_is_scipys_t_interval() -> None:
     values = [0.61, 0.64, 0.66]
     low, high = scipy.stats.t.interval(0.95, df=2, loc=np.mean(values), scale=scipy.stats.sem(values))
-    found = statistics.over_seeds(values)
-    assert found.n == 3
-    assert found.half_width is not None
-    assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx((low, high))
+    estimate = statistics.over_seeds(values)
+    assert estimate.n == 3
+    assert estimate.half_width is not None
+    assert (estimate.mean - estimate.half_width, estimate.mean + estimate.half_width) == pytest.approx((low, high))
 
 
 def test_one_seed_says_nothing_about_seeds() -> None:
@@ -28,9 +28,9 @@ def test_one_seed_says_nothing_about_seeds() -> None:
 def test_example_interval_is_scipys() -> None:
     values = np.random.default_rng(0).normal(size=50)
     low, high = scipy.stats.t.interval(0.95, df=49, loc=values.mean(), scale=scipy.stats.sem(values))
-    found = statistics.over_examples(values)
-    assert found.half_width is not None
-    assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx((low, high))
+    estimate = statistics.over_examples(values)
+    assert estimate.half_width is not None
+    assert (estimate.mean - estimate.half_width, estimate.mean + estimate.half_width) == pytest.approx((low, high))
 
 
 def test_clustered_error_follows_the_formula() -> None:
@@ -58,10 +58,10 @@ def test_paired_is_scipys_paired_t_test() -> None:
     a = generator.normal(size=30)
     b = a + generator.normal(0.2, 0.5, size=30)
     reference = scipy.stats.ttest_rel(a, b)
-    found = statistics.paired(a, b)
-    assert found.p == pytest.approx(reference.pvalue)
+    paired = statistics.paired(a, b)
+    assert paired.p == pytest.approx(reference.pvalue)
     interval = reference.confidence_interval(0.95)
-    assert (found.difference - found.half_width, found.difference + found.half_width) == pytest.approx(
+    assert (paired.difference - paired.half_width, paired.difference + paired.half_width) == pytest.approx(
         (interval.low, interval.high)
     )
 
