@@ -12,7 +12,7 @@ import torch
 
 from bench.errors import BenchError
 from bench.features.extractor import load_extractor
-from bench.metrics import lpips
+from bench.features.lpips_weights import SOURCES, LpipsBackbone, load_backbone
 from bench.metrics.wups import find_wordnet
 from bench.registry import REGISTRIES, extractors, text_encoders
 from bench.system.environment import cpu_count, installed_versions
@@ -44,7 +44,7 @@ def findings() -> list[Finding]:
         _wordnet(),
         *[_text_encoder(entry.name) for entry in text_encoders.entries()],
         *[_extractor(entry.name) for entry in extractors.entries()],
-        *[_lpips(backbone) for backbone in lpips.SOURCES],
+        *[_lpips(backbone) for backbone in SOURCES],
     ]
 
 
@@ -110,9 +110,9 @@ def _extractor(name: str) -> Finding:
         return Finding(f"extractor {name}", "missing", str(error))
 
 
-def _lpips(backbone: lpips.Backbone) -> Finding:
+def _lpips(backbone: LpipsBackbone) -> Finding:
     try:
-        lpips.load_backbone(backbone)
+        load_backbone(backbone)
     except BenchError as error:
         return Finding(f"lpips_{backbone}", "missing", str(error))
     return Finding(f"lpips_{backbone}", "ok", "weights found")

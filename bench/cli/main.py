@@ -114,27 +114,46 @@ def leaderboard(
     results: Results = Path("results"),
     output: Annotated[Path | None, typer.Option("--output", help="File to write; else it is printed.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Compare with the file, change nothing.")] = False,
-    form: Annotated[Literal["md", "csv", "json", "tex"], typer.Option("--format")] = "md",
+    form: Annotated[Literal["md", "csv", "json", "tex", "parquet"], typer.Option("--format")] = "md",
 ) -> None:
     """Make the leaderboard from the records, and from nothing else."""
     from bench.leaderboard.board import render
-    from bench.leaderboard.formats import WRITERS, differences
+    from bench.leaderboard.formats import WRITERS, differences, to_parquet
     from bench.records.store import RecordStore
     from bench.system.files import write_atomic
 
+    if form == "parquet" and (output is None or check):
+        raise UsageError("--format parquet is no text: it needs --output FILE and cannot be compared by --check")
     store = RecordStore(results)
-    found = store.all()
-    for problem in found.problems:
+    stored = store.all()
+    for problem in stored.problems:
         print(f"left out: {problem}", file=sys.stderr)
-    text = WRITERS[form](render(found.records, store))
+    board = render(stored.records, store)
+    if form == "parquet":
+        assert output is not None
+        write_atomic(output, to_parquet(board))
+        return
+    text = WRITERS[form](board)
     if check:
         changed = differences(text, output or Path("leaderboard.md"))
         print("\n".join(changed) if changed else "the leaderboard is what the records say")
-        raise typer.Exit(1 if changed or found.problems else 0)
+        raise typer.Exit(1 if changed or stored.problems else 0)
     if output is None:
         print(text, end="")
     else:
         write_atomic(output, text.encode())
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Python file with plug-ins.")],
+) -> None:
+    """Hold the plug-ins of a file to their contracts, one line a duty; status 1 if one is not fulfilled."""
+    from bench.check import check_file
+
+    report = check_file(file)
+    print("\n".join(report.lines))
+    raise typer.Exit(0 if report.sound else 1)
 
 
 @app.command(name="list")
