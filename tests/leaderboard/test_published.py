@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +73,17 @@ def test_the_table_of_usage_is_what_the_records_say() -> None:
         for codes, value in zip(header[1:], values, strict=True):
             if value != "—":
                 assert value == f"{usage[method, init or default, int(codes.replace(',', ''))]:.3f}"
+
+
+def test_the_notebook_page_prints_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks run one after the other, as in a notebook, from the project's folder."""
+    page = (ROOT / "docs/notebooks.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    assert len(blocks) == 4
+    for code, shows in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, names)
+        assert [line.rstrip() for line in printed.getvalue().splitlines()] == shows.splitlines()
