@@ -59,7 +59,6 @@ def newest(records: Iterable[Record]) -> list[Record]:
     held = list(records)
     columns = [*CELL, "dataset_arguments", "protocol_hash", "version", "created", "key"]
     frame = pd.DataFrame([_cell(record) | _age(record) for record in held], columns=columns)
-    frame["text_encoder"] = frame["text_encoder"].fillna("")  # pandas groups nothing by a missing value
     cell = ["dataset", "dataset_arguments", *CELL[1:]]
     frame["latest"] = frame.groupby(cell)["version"].transform("max")
     last = frame.sort_values(["created", "key"]).drop_duplicates([*cell, "protocol_hash"], keep="last")
@@ -90,10 +89,11 @@ def _cell(record: Record) -> dict[str, Any]:
 
 
 def _age(record: Record) -> dict[str, Any]:
-    """What else decides which of two records counts. A protocol without a whole number as its version has 0."""
+    """What, with `_cell`, decides which records count. A protocol without a whole number as its version has 0."""
     version = record.protocol.get("version", 0)
     return {
         "dataset_arguments": json.dumps(record.dataset.arguments, sort_keys=True),
+        "text_encoder": record.text_encoder or "",  # pandas leaves out of its groups what is missing
         "protocol_hash": record.protocol_hash,
         "version": version if isinstance(version, int) else 0,
         "created": datetime.fromisoformat(record.created),

@@ -17,7 +17,7 @@ from bench.system.files import ROOT
 
 BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
 QUOTES = {
-    ROOT / "README.md": ("## What comes out", ROOT / "leaderboard.md"),
+    ROOT / "README.md": ("## Read the board", ROOT / "leaderboard.md"),
     ROOT / "docs/methods.md": ("## All methods", ROOT / "leaderboard.md"),
 }
 
