@@ -1,83 +1,134 @@
-"""LPIPS on VGG16 (arXiv 1801.03924, version 0.1), as a loss: gradients flow to the images."""
+"""LPIPS (Zhang et al. 2018, arXiv 1801.03924, version 0.1): a distance of images by the features of a network.
+
+As a metric, on AlexNet or VGG16, and as a training loss, on VGG16: gradients flow to the images.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.errors import DataError
+from bench.features.lpips_weights import LpipsBackbone, load_backbone
+from bench.system.torchvision_ops import make_importable
 
-VGG_FILE = "vgg16-397923af.pth"
-VGG_SHA256_START = "397923af"
-STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
-"""Positions of VGG16's convolutions in torchvision's file; each stage but the first starts with a 2x2 max pool."""
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
-class PerceptualDistance(nn.Module):
+class Convolution(NamedTuple):
+    """layer: its number in torchvision's file."""
+
+    layer: int
+    stride: int = 1
+    padding: int = 1
+
+
+class Stage(NamedTuple):
+    """Max pooling with this window and stride 2 (0: none), then convolutions with ReLU; the last output is compared."""
+
+    pool: int
+    convolutions: tuple[Convolution, ...]
+
+
+class Architecture(NamedTuple):
+    """The convolutional part of a network of torchvision; smallest: the smallest side in pixels that it can see."""
+
+    smallest: int
+    stages: tuple[Stage, ...]
+
+
+ARCHITECTURES: Mapping[LpipsBackbone, Architecture] = {
+    "alex": Architecture(
+        31,
+        (
+            Stage(0, (Convolution(0, stride=4, padding=2),)),
+            Stage(3, (Convolution(3, padding=2),)),
+            Stage(3, (Convolution(6),)),
+            Stage(0, (Convolution(8),)),
+            Stage(0, (Convolution(10),)),
+        ),
+    ),
+    "vgg": Architecture(
+        16,
+        (
+            Stage(0, (Convolution(0), Convolution(2))),
+            Stage(2, (Convolution(5), Convolution(7))),
+            Stage(2, (Convolution(10), Convolution(12), Convolution(14))),
+            Stage(2, (Convolution(17), Convolution(19), Convolution(21))),
+            Stage(2, (Convolution(24), Convolution(26), Convolution(28))),
+        ),
+    ),
+}
+
+
+class LpipsNetwork(nn.Module):
     """Distance of two batches of images [B, 3, H, W] in [-1, 1], float [B].
 
     Its weights are buffers that no checkpoint keeps. Released taming and LG-VQ leave LPIPS's dropout on while they
     train (their trainer's `train()` undoes its `eval()`); here it is off.
 
+    Args:
+        weights: the backbone's convolutions by torchvision's names; None reads them from this machine.
+
     Raises:
-        DataError: VGG16's weights are not on this machine, or are not what their name says.
+        DataError: the weights are not on this machine, or are not what their name says; the text says how to get them.
     """
 
-    def __init__(self, vgg: dict[str, Tensor] | None = None) -> None:
+    def __init__(self, backbone: LpipsBackbone, weights: Mapping[str, Tensor] | None = None) -> None:
         super().__init__()
-        features = load_vgg16() if vgg is None else vgg
-        linear = torch.load(_linear_file(), map_location="cpu", weights_only=True)
-        for layer in [layer for stage in STAGES for layer in stage]:
-            self._keep(f"weight{layer}", features[f"features.{layer}.weight"])
-            self._keep(f"bias{layer}", features[f"features.{layer}.bias"])
-        for stage in range(len(STAGES)):
-            self._keep(f"linear{stage}", linear[f"lin{stage}.model.1.weight"])
-        self._keep("shift", torch.tensor(SHIFT).view(3, 1, 1))
-        self._keep("scale", torch.tensor(SCALE).view(3, 1, 1))
+        weights = load_backbone(backbone) if weights is None else weights
+        architecture = ARCHITECTURES[backbone]
+        self.smallest = architecture.smallest
+        self.pools = [stage.pool for stage in architecture.stages]
+        self.stages = nn.ModuleList(
+            nn.ModuleDict({str(each.layer): _FrozenConvolution(each, weights) for each in stage.convolutions})
+            for stage in architecture.stages
+        )
+        # LPIPS's own weights of channels, which torchmetrics carries; its import needs torchvision's
+        make_importable()
+        path = files("torchmetrics") / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
+        linear = torch.load(str(path), map_location="cpu", weights_only=True)
+        for number in range(len(self.stages)):
+            self.register_buffer(f"linear{number}", linear[f"lin{number}.model.1.weight"], persistent=False)
+        self.register_buffer("shift", torch.tensor(SHIFT).view(3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor(SCALE).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor, others: Tensor) -> Tensor:
-        """[B]"""
-        x = (torch.cat([images, others]) - self.get_buffer("shift")) / self.get_buffer("scale")
+        """Mean over positions, summed over stages, of the weighted squared differences of normalised features."""
+        x = (torch.cat([images, others]) - self.get_buffer("shift")) / self.get_buffer("scale")  # [2B, 3, H, W]
         total = x.new_zeros(len(images))
-        for number, stage in enumerate(STAGES):
-            if number:
-                x = F.max_pool2d(x, 2)
-            for layer in stage:
-                x = F.relu(F.conv2d(x, self.get_buffer(f"weight{layer}"), self.get_buffer(f"bias{layer}"), padding=1))
-            one, two = F.normalize(x.float(), dim=1, eps=1e-10).chunk(2)
-            total = total + F.conv2d((one - two).square(), self.get_buffer(f"linear{number}")).float().mean((1, 2, 3))
+        for number, (pool, stage) in enumerate(zip(self.pools, self.stages, strict=True)):
+            x = F.max_pool2d(x, pool, stride=2) if pool else x
+            assert isinstance(stage, nn.ModuleDict)
+            for convolution in stage.values():
+                x = convolution(x)  # [2B, C, h, w]
+            ours, theirs = F.normalize(x.float(), dim=1, eps=1e-10).chunk(2)
+            weighted = F.conv2d((ours - theirs).square(), self.get_buffer(f"linear{number}"))  # [B, 1, h, w]
+            total = total + weighted.float().mean((1, 2, 3))
         return total
 
-    def _keep(self, name: str, value: Tensor) -> None:
-        self.register_buffer(name, value, persistent=False)
+    def fingerprint(self) -> str:
+        """Hash of all weights, wherever they came from."""
+        digest = hashlib.sha256()
+        for name, weight in sorted(self.named_buffers()):
+            digest.update(name.encode() + weight.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
-def load_vgg16() -> dict[str, Tensor]:
-    """Torchvision's ImageNet weights of VGG16 from torch's own folder for downloaded weights.
+class _FrozenConvolution(nn.Module):
+    """A convolution and ReLU whose weights are buffers: they are neither trained nor saved."""
 
-    Raises:
-        DataError: the file is missing, or its hash is another.
-    """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / VGG_FILE
-    if not path.exists():
-        raise DataError(
-            f"the perceptual loss needs VGG16's weights: put https://download.pytorch.org/models/{VGG_FILE} at {path}, "
-            "or train without by --set METHOD.perceptual=none"
-        )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(VGG_SHA256_START):
-        raise DataError(f"{path} is not VGG16's weights: sha256 {found}, expected {VGG_SHA256_START}...")
-    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return weights
+    def __init__(self, convolution: Convolution, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.stride, self.padding = convolution.stride, convolution.padding
+        for kind in ("weight", "bias"):
+            self.register_buffer(kind, weights[f"features.{convolution.layer}.{kind}"], persistent=False)
 
-
-def _linear_file() -> str:
-    """LPIPS's own linear weights, which torchmetrics carries."""
-    return str(files("torchmetrics") / "functional" / "image" / "lpips_models" / "vgg.pth")
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.get_buffer("weight"), self.get_buffer("bias")
+        return F.relu(F.conv2d(x, weight, bias, self.stride, self.padding))

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from bench.errors import DataError, UsageError
-from bench.features.perceptual import STAGES, VGG_FILE, PerceptualDistance
+from bench.features import lpips_weights
+from bench.features.perceptual import ARCHITECTURES, LpipsNetwork
 from bench.presets import PRESETS
 from bench.system.torchvision_ops import make_importable
+from methods.parts.adversarial import perceptual_distance
 from methods.parts.backbones import build_backbone
 
 LIGHT = PRESETS["tiny"]
@@ -72,8 +74,8 @@ def test_perceptual_distance_is_torchmetrics_on_the_same_network() -> None:
     theirs = _LPIPS(net="vgg", pnet_rand=True)
     state = theirs.net.state_dict()
     vgg: dict[str, Tensor] = {f"features.{name.partition('.')[2]}": value for name, value in state.items()}
-    assert len(vgg) == 2 * sum(len(stage) for stage in STAGES)
-    ours = PerceptualDistance(vgg)
+    assert len(vgg) == 2 * sum(len(stage.convolutions) for stage in ARCHITECTURES["vgg"].stages)
+    ours = LpipsNetwork("vgg", vgg)
     images = torch.rand(3, 3, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
     other = images.flip(-1).requires_grad_()
     found = ours(images, other)
@@ -85,9 +87,10 @@ def test_perceptual_distance_is_torchmetrics_on_the_same_network() -> None:
 
 def test_missing_or_wrong_vgg_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(DataError, match="perceptual=none"):
-        PerceptualDistance()
+    monkeypatch.setattr(lpips_weights, "PACKAGE", "no_such_package")
+    with pytest.raises(DataError, match=r"weights.txt.*perceptual=none"):
+        perceptual_distance()
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / VGG_FILE).write_bytes(b"something else")
+    (tmp_path / "checkpoints" / "vgg16-397923af.pth").write_bytes(b"something else")
     with pytest.raises(DataError, match="sha256"):
-        PerceptualDistance()
+        perceptual_distance()

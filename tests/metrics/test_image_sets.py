@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 from bench.contracts.data import Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
+from bench.features.perceptual import LpipsNetwork
 from bench.metrics import distance, image, image_sets
 from bench.metrics.image_sets import FeatureExtractors, Features
-from bench.metrics.lpips import Lpips, lpips
+from bench.metrics.lpips import lpips
 from bench.registry import metric_of, metrics
 
 AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
@@ -73,7 +74,7 @@ def per_image(name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         compute: Callable[[np.ndarray, np.ndarray], np.ndarray] = metrics.get(name).load()
         return compute
     try:
-        network = Lpips("alex" if name.endswith("alex") else "vgg")
+        network = LpipsNetwork("alex" if name.endswith("alex") else "vgg")
     except DataError as error:
         pytest.skip(str(error))
     return lambda images, originals: lpips(network, images, originals)

