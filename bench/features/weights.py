@@ -1,14 +1,14 @@
-"""Files of weights that others made: found where they are installed or downloaded, and held to their hashes."""
+"""Files of trained weights, where a package or a download has put them; each must have the sha256 named here."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
 import torch
 
 from bench.errors import DataError
+from bench.system.files import sha256_of
 
 
 def in_package(package: str, file: str, sha256: str) -> Path:
@@ -46,8 +46,7 @@ def hub_path(url: str) -> Path:
 
 
 def _checked(path: Path, sha256: str) -> Path:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(sha256):
-        raise DataError(f"{path} is damaged or another file: sha256 {found}, expected {sha256}")
+    actual = sha256_of(path)
+    if not actual.startswith(sha256):
+        raise DataError(f"{path} is damaged or another file: sha256 {actual}, expected {sha256}")
     return path

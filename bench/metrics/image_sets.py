@@ -17,7 +17,7 @@ from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance, from_outside
 from bench.registry import metric_of
-from bench.system.files import write_atomic
+from bench.system.kept import kept, key_of
 
 DEFAULT_EXTRACTORS = ("efficientnet-lite0", "tinyclip", "inception")
 BATCH = 32
@@ -63,7 +63,7 @@ class FeatureExtractors:
         Raises:
             DataError: a kept file is damaged.
         """
-        return {name: _kept(extractor, split) for name, extractor in self._extractors.items()}
+        return {name: _features_of_split(extractor, split) for name, extractor in self._extractors.items()}
 
 
 class Distances(NamedTuple):
@@ -116,25 +116,23 @@ def _features(extractor: Extractor, images: np.ndarray) -> Tensor:
     return torch.cat(parts)
 
 
-def _kept(extractor: Extractor, split: Split) -> Tensor:
-    if split.cache is None:
-        return _features(extractor, split.images)
-    path = split.cache / f"features-{extractor.name}-{extractor.fingerprint()[:12]}.npy"
-    if not path.exists():
-        packed = io.BytesIO()
-        np.save(packed, _features(extractor, split.images).numpy(), allow_pickle=False)
-        write_atomic(path, packed.getvalue())
-    return _read(path, len(split))
+def _features_of_split(extractor: Extractor, split: Split) -> Tensor:
+    key = key_of(extractor.fingerprint())
+    path = None if split.cache is None else split.cache / f"features-{extractor.name}-{key}.npy"
+    return kept(path, lambda: _features(extractor, split.images), _pack, lambda path: _read(path, len(split)))
+
+
+def _pack(features: Tensor) -> bytes:
+    packed = io.BytesIO()
+    np.save(packed, features.numpy(), allow_pickle=False)
+    return packed.getvalue()
 
 
 def _read(path: Path, images: int) -> Tensor:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it") from error
-    if found.ndim != 2 or len(found) != images or found.dtype != np.float32:
-        raise DataError(f"{path} holds {found.dtype} {found.shape}, not features of {images} images; delete it")
-    return torch.from_numpy(found)
+    features = np.load(path, allow_pickle=False)
+    if features.ndim != 2 or len(features) != images or features.dtype != np.float32:
+        raise ValueError(f"it holds {features.dtype} {features.shape}, not features of {images} images")
+    return torch.from_numpy(features)
 
 
 def _fingerprint(name: str) -> str | None:

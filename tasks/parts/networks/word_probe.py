@@ -1,4 +1,4 @@
-"""A probe of frozen codes: masked words of a caption from its other words and the image's codes."""
+"""A probe of frozen codes: it predicts masked words of a caption from its other words and the image's codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.method import MaskAt, TextEncoder
 from bench.presets import Budget
+from bench.system import streams
+from bench.system.batches import shuffled
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.masking import masking_turns
 from tasks.parts.networks import head
@@ -18,7 +20,9 @@ from tasks.parts.networks.transformer import Transformer
 
 PADDING = 0
 PER_IMAGE = 4
+"""Captions of an image in a training step."""
 MOST = 3
+"""Word pieces masked in a caption of a training step."""
 
 PROTOCOL = {
     "probe": "a transformer over codes; a transformer over the caption's word pieces attends to it and names the "
@@ -30,7 +34,7 @@ PROTOCOL = {
 
 
 class WordProbe(nn.Module):
-    """A `bench.contracts.WordPredictor` of the shape of LG-VQ's masked-word model (arXiv 2405.14206, section 3.2).
+    """A `WordPredictor` of the shape of LG-VQ's masked-word model (arXiv 2405.14206, section 3.2).
 
     As there, text attends to itself and to an encoding of the codes. Unlike there, no text encoder has read the
     caption, so a masked word is hidden from all of it. Without codes (`training` None) it reads the caption alone.
@@ -56,14 +60,12 @@ class WordProbe(nn.Module):
             predict: bool [C, L], the masked words.
         """
         context = None if self.reader is None else self.image(self.reader(vectors))
-        hidden: Tensor = self.caption(self.words(ids.masked_fill(predict, self.mask)), ids != PADDING, context)
-        return hidden
+        return self.caption(self.words(ids.masked_fill(predict, self.mask)), ids != PADDING, context)
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:  # noqa: ARG002
-        """See `bench.contracts.WordPredictor`; with no text encoder in it there is one place to mask, the words."""
+        """See `bench.contracts.method.WordPredictor`; it has no text encoder, so only words can be masked."""
         with head.autocast(ids.device):
-            logits: Tensor = self.word(self(vectors, ids, predict))
-        return logits
+            return self.word(self(vectors, ids, predict))
 
 
 def fit_word_probe(
@@ -77,20 +79,18 @@ def fit_word_probe(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         probe = WordProbe(encoder, codes, budget).to(device)
-    draw = np.random.default_rng([seed, 1])
-    rows_left = np.empty(0, np.int64)
+    rng = streams.generator(seed, "probe batches")
+    batches = shuffled(len(split), budget.batch_size, rng)
 
     def loss() -> Tensor:
-        nonlocal rows_left
-        while len(rows_left) < budget.batch_size:
-            rows_left = np.concatenate([rows_left, draw.permutation(len(split))])
-        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
-        ids = encoder.tokenize(one_each(split, np.repeat(rows, PER_IMAGE), draw))
+        rows = next(batches)  # [B]
+        ids = encoder.tokenize(one_each(split, np.repeat(rows, PER_IMAGE), rng))  # [C, L], C = B x PER_IMAGE
         ids = ids[:, : int((ids != PADDING).sum(1).max())]
-        counts = draw.integers(1, MOST + 1, (len(ids), 1))
-        predict = torch.from_numpy(masking_turns(ids, draw) < counts).to(device)
+        counts = rng.integers(1, MOST + 1, (len(ids), 1))
+        predict = torch.from_numpy(masking_turns(ids, rng) < counts).to(device)  # bool [C, L]
         ids = ids.to(device)
         hidden = probe(no_codes(rows, device) if codes is None else codes.vectors(rows, device), ids, predict)
+        # hidden is [C, L, W]; only masked positions reach the vocabulary
         losses = F.cross_entropy(probe.word(hidden[predict]).float(), ids[predict], reduction="sum")
         return losses / predict.sum().clamp(min=1)
 
