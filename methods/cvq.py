@@ -1,4 +1,4 @@
-"""CVQ: online clustered codebook."""
+"""CVQ: online clustered codebook, whose rarely chosen codes move to features."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import ClassVar, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.codebook_renewal import Init, Renewal, sample_rows
-from methods.parts.vector_quantizer import codebook_loss, to_quantized, to_rows, uniform_codebook
+from methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows, uniform_codebook
 
 Distance = Literal["l2", "cos"]
 Anchor = Literal["closest", "probrandom", "random"]
 
 DECAY = 0.99
-"""Of the running mean of how often a code is chosen."""
+"""Decay of the running mean of how often a code is chosen."""
 TEMPERATURE = 0.07
-"""Of the contrastive loss."""
+"""Temperature of the contrastive loss."""
 
 
 def similarity(rows: Tensor, codebook: Tensor, distance: Distance) -> Tensor:
-    """[N, K], larger is nearer: the negative squared distance, or the cosine. No gradient to the rows [N, D]."""
+    """Negative squared distances, or cosines, of rows [N, D] to codes [K, D]: [N, K], larger is nearer.
+
+    No gradient reaches the rows.
+    """
     rows = rows.detach()
     if distance == "cos":
         return F.normalize(rows, dim=1) @ F.normalize(codebook, dim=1).T
@@ -35,7 +39,7 @@ def similarity(rows: Tensor, codebook: Tensor, distance: Distance) -> Tensor:
 
 
 def contrastive_loss(near: Tensor) -> Tensor:
-    """Each code shall be nearer to its nearest rows (N/K of them) than to the farther half; near: [N, K]."""
+    """Each code is to be nearer to its nearest rows (N/K of them) than to the farther half; near: [N, K]."""
     count, codes = near.shape
     ordered = near.sort(dim=0).values
     positive = ordered[-max(1, count // codes) :].mean(0, keepdim=True)
@@ -43,10 +47,11 @@ def contrastive_loss(near: Tensor) -> Tensor:
     return F.cross_entropy(logits, torch.zeros(codes, dtype=torch.int64, device=near.device))
 
 
-class ClusterQuantizer(nn.Module):
+class ClusterQuantizer(Quantizer):
     """Nearest-neighbour quantizer that moves rarely chosen codes to features, each training step (eq. 3-6).
 
-    It holds all N x K similarities, which choosing anchors needs. init: see `Renewal`; reviving is what this one is.
+    It holds all N x K similarities, which choosing anchors needs. init: see `Renewal`, whose `revive` would double what
+    this quantizer does itself.
     """
 
     def __init__(
@@ -68,8 +73,8 @@ class ClusterQuantizer(nn.Module):
         self.chosen: Tensor
         self.pool: Tensor
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
         with torch.autocast(z.device.type, enabled=False):
             rows = to_rows(z)
             if self.training:
@@ -92,18 +97,17 @@ class ClusterQuantizer(nn.Module):
         count = len(self.codebook)
         share = torch.zeros_like(self.chosen).index_add_(0, indices, rows.new_ones(len(rows))) / len(rows)
         self.chosen.lerp_(share, 1 - DECAY)
-        anchors = getattr(self, f"_{self.anchor}")(rows, near)
+        anchors = self._anchors(rows, near)
         pull = torch.exp(-self.chosen * count * 10 / (1 - DECAY) - 1e-3)[:, None]
         self.codebook.lerp_(anchors, pull)
 
-    def _closest(self, rows: Tensor, near: Tensor) -> Tensor:
-        return rows[near.argmax(0)]
-
-    def _probrandom(self, rows: Tensor, near: Tensor) -> Tensor:
-        return rows[torch.multinomial(near.T.softmax(1), 1)[:, 0]]
-
-    def _random(self, rows: Tensor, near: Tensor) -> Tensor:  # noqa: ARG002 - anchors are all called alike
-        """From a pool of K features, of which each batch replaces as many as it has."""
+    def _anchors(self, rows: Tensor, near: Tensor) -> Tensor:
+        """The feature [K, D] that each code is pulled to; rows: [N, D], near: [N, K]."""
+        if self.anchor == "closest":
+            return rows[near.argmax(0)]
+        if self.anchor == "probrandom":
+            return rows[torch.multinomial(near.T.softmax(1), 1)[:, 0]]
+        # "random": from a pool of K features, of which each batch replaces as many as it has
         fresh = sample_rows(rows, min(len(rows), len(self.pool)))
         self.pool[torch.randperm(len(self.pool), device=rows.device)[: len(fresh)]] = fresh
         return self.pool
@@ -112,7 +116,7 @@ class ClusterQuantizer(nn.Module):
 @methods.register("cvq")
 @methods.register("cvq-l2-contrastive", arguments={"distance": "l2", "contrastive": True})
 @dataclass(frozen=True)
-class Cvq:
+class Cvq(Method):
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
 
     "cvq" has its authors' defaults. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
@@ -120,8 +124,6 @@ class Cvq:
     """
 
     paper: ClassVar[str] = "arXiv:2307.15139"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     beta: float = 0.25
     distance: Distance = "cos"
@@ -130,8 +132,8 @@ class Cvq:
     init: Init = "uniform"
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         codes = self.codes or preset.codes
         quantizer = ClusterQuantizer(
             codes, preset.width, self.beta, self.distance, self.anchor, self.contrastive, self.init

@@ -6,19 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
 from vector_quantize_pytorch import FSQ
 
+from bench.contracts.method import Method, TextEncoder
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
-from methods.parts.library_quantizer import Wrapped
+from methods.parts.library_quantizer import LibraryQuantizer
 
 
 @methods.register("fsq")
 @dataclass(frozen=True)
-class Fsq:
+class Fsq(Method):
     """FSQ: few values, each rounded to few levels; nothing to learn but projections (Mentzer et al. 2023).
 
     codes: K, by default the preset's. levels: of each value; by default 8 or 16 with product K. The paper's own lists
@@ -26,13 +28,12 @@ class Fsq:
     """
 
     paper: ClassVar[str] = "arXiv:2309.15505"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     levels: tuple[int, ...] | None = None
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         """The untrained tokenizer, under VQ-GAN's objective; no text is read.
 
         Raises:
@@ -42,7 +43,7 @@ class Fsq:
         levels = self.levels or even_levels(size)
         if math.prod(levels) != size or min(levels) < 3:
             raise UsageError(f"fsq.levels={levels}: the product must be K = {size}, and each at least 3")
-        quantizer = Wrapped(FSQ(levels, dim=preset.width), lambda fsq: fsq.project_out(fsq.implicit_codebook))
+        quantizer = LibraryQuantizer(FSQ(levels, dim=preset.width), lambda fsq: fsq.project_out(fsq.implicit_codebook))
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))
 
 

@@ -9,19 +9,20 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
-from methods.parts.vector_quantizer import to_rows
+from methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 
 HOT, COLD = 1.0, 1 / 16
 """Temperature at the start and at the end of training (dVAE, appendix A.2)."""
 
 
-class GumbelQuantizer(nn.Module):
+class GumbelQuantizer(Quantizer):
     """A straight-through sample from K logits in training, the arg-max in evaluation (taming samples there too)."""
 
     def __init__(self, codes: int, width: int, divergence: float, steps: int) -> None:
@@ -32,9 +33,8 @@ class GumbelQuantizer(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.steps: Tensor
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
-        batch, width, height, across = z.shape
         with torch.autocast(z.device.type, enabled=False):
             logits = self.logits(to_rows(z))
             if self.training:
@@ -44,11 +44,11 @@ class GumbelQuantizer(nn.Module):
             else:
                 indices = logits.argmax(1)
                 codes = F.embedding(indices, self.codebook)
-            quantized = codes.view(batch, height, across, width).permute(0, 3, 1, 2)
-            return Quantized(quantized, indices.view(batch, height, across), self.divergence * from_uniform(logits))
+            loss = self.divergence * from_uniform(logits)
+            return Quantized(to_map(codes, z), indices.view(len(z), *z.shape[2:]), loss)
 
     def temperature(self) -> float:
-        """From hot to cold along half a cosine over the whole training."""
+        """Temperature of this training step: from hot to cold along half a cosine over the whole training."""
         done = min(1.0, int(self.steps) / self.total)
         return COLD + (HOT - COLD) * 0.5 * (1 + math.cos(math.pi * done))
 
@@ -61,7 +61,7 @@ def from_uniform(logits: Tensor) -> Tensor:
 
 @methods.register("gumbel")
 @dataclass(frozen=True)
-class Gumbel:
+class Gumbel(Method):
     """Gumbel-softmax codes: the encoder gives logits over the codes, training samples (dVAE, Ramesh et al. 2021).
 
     codes: K, by default the preset's. divergence: weight of the KL term, 5e-4 as in taming's released quantizer. Codes
@@ -69,13 +69,11 @@ class Gumbel:
     """
 
     paper: ClassVar[str] = "arXiv:2102.12092"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     divergence: float = 5e-4
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = GumbelQuantizer(self.codes or preset.codes, preset.width, self.divergence, preset.steps)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

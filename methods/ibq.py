@@ -8,21 +8,23 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.codebook_renewal import Init, Renewal, Revive
-from methods.parts.vector_quantizer import to_rows
+from methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 
 TEMPERATURE = 0.01
-"""Of the entropy loss, as released."""
+"""Temperature of the entropy loss, as released."""
 TINY = 1e-5
+"""Added to a share before its logarithm is taken, as released."""
 
 
-class IndexQuantizer(nn.Module):
+class IndexQuantizer(Quantizer):
     """The code with the largest dot product, with the gradient of a softmax over all codes (eq. 4-7).
 
     It holds N x K probabilities. The released double quantization loss has beta on the codebook's side and a third
@@ -35,9 +37,8 @@ class IndexQuantizer(nn.Module):
         self.codebook = nn.Parameter(torch.randn(codes, width))
         self.renewal = Renewal(codes, init, revive)
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
-        batch, width, height, across = z.shape
         with torch.autocast(z.device.type, enabled=False):
             rows = to_rows(z)
             if self.training:
@@ -52,8 +53,7 @@ class IndexQuantizer(nn.Module):
             soft = codes + (shares - shares.detach()) @ self.codebook
             loss = F.mse_loss(soft, rows) + F.mse_loss(rows, codes.detach())
             loss = loss + self.beta * F.mse_loss(codes, rows.detach()) + self.entropy * entropy_loss(logits)
-            quantized = soft.view(batch, height, across, width).permute(0, 3, 1, 2)
-            return Quantized(quantized, indices.view(batch, height, across), loss)
+            return Quantized(to_map(soft, z), indices.view(len(z), *z.shape[2:]), loss)
 
 
 def entropy_loss(logits: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def entropy_loss(logits: Tensor) -> Tensor:
 
 @methods.register("ibq")
 @dataclass(frozen=True)
-class Ibq:
+class Ibq(Method):
     """IBQ: index backpropagation, every code gets a gradient at every step (Shi et al. 2024).
 
     codes: K, by default the preset's. beta, entropy: weights as released. init, revive: see
@@ -76,8 +76,6 @@ class Ibq:
     """
 
     paper: ClassVar[str] = "arXiv:2412.02692"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     beta: float = 0.25
     entropy: float = 0.05
@@ -85,8 +83,8 @@ class Ibq:
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = IndexQuantizer(
             self.codes or preset.codes, preset.width, self.beta, self.entropy, self.init, self.revive
         )

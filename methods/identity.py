@@ -6,40 +6,40 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
+from methods.parts.vector_quantizer import Quantizer
 
 
-class NoQuantizer(nn.Module):
+class NoQuantizer(Quantizer):
     """Passes a feature map on; its "indices" are the vectors [B, h, w, D], its codebook is empty."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("codebook", torch.empty(0, width), persistent=False)
-        self.codebook: Tensor
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """[B, D, h, w]"""
         return Quantized(z, z.permute(0, 2, 3, 1), z.new_zeros(()))
 
 
 @methods.register("identity")
 @dataclass(frozen=True)
-class Identity:
+class Identity(Method):
     """Control: continuous features, no codebook; what the backbone could do under VQ-GAN's objective."""
 
     paper: ClassVar[str] = "none"
-    needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = True
     discrete: ClassVar[bool] = False
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained autoencoder; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         objective = AdversarialObjective(preset, self.perceptual)
         return Autoencoder(preset, NoQuantizer(preset.width), objective, discrete=False)

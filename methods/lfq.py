@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
 from vector_quantize_pytorch import LFQ
 
+from bench.contracts.method import Method, TextEncoder
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
-from methods.parts.library_quantizer import Wrapped
+from methods.parts.library_quantizer import LibraryQuantizer
 
 
 @methods.register("lfq")
 @dataclass(frozen=True)
-class Lfq:
+class Lfq(Method):
     """LFQ: log2 K values, each quantized to its sign, under an entropy loss (MAGVIT-v2, Yu et al. 2023, section 3.1).
 
     codes: K, a power of two, by default the preset's. entropy, beta: weights of the entropy loss (confident positions,
@@ -25,14 +27,13 @@ class Lfq:
     """
 
     paper: ClassVar[str] = "arXiv:2310.05737"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     entropy: float = 0.1
     beta: float = 0.25
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         """The untrained tokenizer, under VQ-GAN's objective; no text is read.
 
         Raises:
@@ -47,5 +48,5 @@ class Lfq:
             entropy_loss_weight=self.entropy,
             commitment_loss_weight=self.beta,
         )
-        quantizer = Wrapped(layer, lambda lfq: lfq.project_out(lfq.codebook))
+        quantizer = LibraryQuantizer(layer, lambda lfq: lfq.project_out(lfq.codebook))
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
-from bench.contracts.method import Method
+from typing_extensions import override
+
+from bench.contracts.method import MaskAt, Method, TextEncoder
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
@@ -15,9 +17,6 @@ from methods.parts.codebook_renewal import Init, Revive
 from methods.parts.language.guided import LanguageGuidance, LanguageGuided
 from methods.parts.language.losses import Masking, Reduction
 from methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
-
-if TYPE_CHECKING:
-    from bench.contracts.method import TextEncoder
 
 Defaults = TypeVar("Defaults", Switches, LossWeights)
 
@@ -44,7 +43,7 @@ Defaults = TypeVar("Defaults", Switches, LossWeights)
 @methods.register("lgvq-cvq-gsa-ras", arguments={"base": "cvq-l2-contrastive", "losses": ("gsa", "ras")})
 @methods.register("lgvq-cvq-mtp-ras", arguments={"base": "cvq-l2-contrastive", "losses": ("mtp", "ras")})
 @dataclass(frozen=True)
-class LgVq:
+class LgVq(Method):
     """LG-VQ: a codebook guided by captions; global alignment, masked text and relationship losses around a base.
 
     base: the method it wraps; codes, init and revive go to it where they are given. losses: which of "gsa", "mtp",
@@ -54,7 +53,6 @@ class LgVq:
 
     paper: ClassVar[str] = "arXiv:2405.14206"
     needs_text: ClassVar[bool] = True
-    control: ClassVar[bool] = False
     base: str = "vqgan"
     codes: int | None = None
     init: Init | None = None
@@ -69,7 +67,7 @@ class LgVq:
     temperature: float | None = None
     gsa_reduction: Reduction | None = None
     masking: Masking | None = None
-    mask_at: Literal["features", "words"] | None = None
+    mask_at: MaskAt | None = None
     label_smoothing: float | None = None
     padding_mask: bool | None = None
     ras_text: Literal["contextual", "embeddings"] | None = None
@@ -78,11 +76,11 @@ class LgVq:
     ras_specials: bool | None = None
     ras_reduction: Reduction | None = None
 
-    @property
-    def predicts_words(self) -> bool:
-        """Whether its tokenizers have a `word_predictor`."""
-        return "mtp" in self.losses
+    @override
+    def wraps(self) -> str:
+        return self.base
 
+    @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> LanguageGuided:
         """The untrained tokenizer; its base starts as it would alone under the same seed.
 
@@ -94,31 +92,31 @@ class LgVq:
             raise UsageError(f"losses={self.losses}: give some of {', '.join(LossWeights._fields)}")
         if text is None:
             raise UsageError("LG-VQ needs a text encoder")
-        switches = self._over(VARIANTS[self.variant])
+        switches = self._with_given(VARIANTS[self.variant])
         base = self._base(switches).build(preset, dataset, text)
         if not isinstance(base, Autoencoder):
-            raise UsageError(f"{self.base} cannot be guided: its tokenizer is no methods.autoencoder.Autoencoder")
+            raise UsageError(f"{self.base} cannot be guided: its tokenizer is no methods.parts.autoencoder.Autoencoder")
         if switches.codebook_gradient and not base.discrete:
             raise UsageError(f"{self.base} has no codebook; give lgvq.codebook_gradient=False")
         guidance = LanguageGuidance(preset.grid**2, preset.width, text, self.losses, switches)
-        weights = self._over(RELEASED_WEIGHTS.get(dataset, OTHER_WEIGHTS))
+        weights = self._with_given(RELEASED_WEIGHTS.get(dataset, OTHER_WEIGHTS))
         return LanguageGuided(base, guidance, weights._asdict())
 
     def _base(self, switches: Switches) -> Method:
         """The method to wrap, as its registration has it but for `legacy` and what was given for it."""
         entry = methods.get(self.base)
-        found = entry.load()
-        takes = {field.name for field in dataclasses.fields(found)}
+        base = entry.load()
+        takes = {field.name for field in dataclasses.fields(base)}
         given = {name: getattr(self, name) for name in ("codes", "init", "revive", "legacy")}
         given = {name: value for name, value in given.items() if value is not None}
         if given.keys() - takes:
             raise UsageError(f"{self.base} has no argument {', '.join(map(repr, sorted(given.keys() - takes)))}")
         if "legacy" in takes:
             given["legacy"] = switches.legacy
-        method: Method = found(**dict(entry.facts.arguments) | given)
+        method: Method = base(**dict(entry.facts.arguments) | given)
         return method
 
-    def _over(self, defaults: Defaults) -> Defaults:
-        """The defaults, but for what this method was given."""
+    def _with_given(self, defaults: Defaults) -> Defaults:
+        """The defaults, replaced where this method was given a value of the same name."""
         given = {name: getattr(self, name) for name in defaults._fields if getattr(self, name) is not None}
         return defaults._replace(**given)

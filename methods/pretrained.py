@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from bench.contracts.codes import lookup
-from bench.contracts.method import Batch
+from bench.contracts.method import Batch, Method, TextEncoder, Tokenizer
 from bench.errors import DataError, UsageError
 from bench.presets import Preset
 from bench.registry import methods
+from bench.system.files import sha256_of
 from methods.parts.nearest import nearest_codes
 from methods.parts.taming_files import Parameters, find_mismatch, read_config, read_weights
 from methods.parts.vector_quantizer import to_rows
 
 
-class TamingTokenizer(nn.Module):
+class TamingTokenizer(Tokenizer):
     """taming's `VQModel` without its losses; its weights are named as in a checkpoint.
 
     Raises:
         UsageError: images of this size cannot be halved as often as the encoder does.
     """
-
-    discrete = True
 
     def __init__(self, parameters: Parameters, image_size: int) -> None:
         super().__init__()
@@ -48,29 +47,29 @@ class TamingTokenizer(nn.Module):
         self.post_quant_conv = nn.Conv2d(parameters.embed_dim, sizes.z_channels, 1)
 
     @property
+    @override
     def codebook(self) -> Tensor:
-        """[K, D]"""
         return self.quantize.get_parameter("embedding.weight")
 
+    @override
     def encode(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] in [-1, 1] to indices int64 [B, h, w]."""
         z = self.quant_conv(self.encoder(images))
         return nearest_codes(to_rows(z), self.codebook).view(len(z), *z.shape[2:])
 
+    @override
     def decode(self, indices: Tensor) -> Tensor:
-        """Indices back to images [B, 3, H, W] (not clamped)."""
         codes = lookup(self.codebook, indices).permute(0, 3, 1, 2).contiguous()  # as released; other strides round anew
-        images: Tensor = self.decoder(self.post_quant_conv(codes))
-        return images
+        return self.decoder(self.post_quant_conv(codes))
 
-    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - a `Tokenizer`
-        """None: nothing is trained."""
+    @override
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """No losses: nothing is trained."""
         return {}
 
 
 @methods.register("pretrained")
 @dataclass(frozen=True)
-class Pretrained:
+class Pretrained(Method):
     """A released VQ-GAN from taming's files, measured as it is (Esser et al. 2021).
 
     It puts a released tokenizer before the same tasks. Other data and another budget made it, so its records carry
@@ -80,18 +79,17 @@ class Pretrained:
     """
 
     paper: ClassVar[str] = "arXiv:2012.09841"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     weights: Path | None = None
     config: Path | None = None
 
+    @override
     def missing(self) -> str | None:
-        """Why it cannot be built on this machine, or None."""
         if self.weights and self.config:
             return None
         return "needs --set pretrained.weights=FILE (.ckpt or .safetensors) and --set pretrained.config=FILE (its yaml)"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> TamingTokenizer:  # noqa: ARG002 - a `Method`
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> TamingTokenizer:
         """The tokenizer as released; the files' hashes are shown on standard error.
 
         Raises:
@@ -106,11 +104,6 @@ class Pretrained:
         if mismatch:
             raise DataError(f"{self.weights}: {mismatch}")
         tokenizer.load_state_dict(state, strict=True)
-        files = (f"{path.name} sha256 {_sha256(path)}" for path in (self.weights, self.config))
+        files = (f"{path.name} sha256 {sha256_of(path)}" for path in (self.weights, self.config))
         print(f"pretrained: {', '.join(files)}", file=sys.stderr, flush=True)
         return tokenizer.requires_grad_(False).eval()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Control: a codebook nobody learned."""
+"""Control: a codebook that is drawn at random and never learned."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
-from methods.parts.vector_quantizer import VectorQuantizer
+from methods.parts.vector_quantizer import Quantizer, VectorQuantizer
 
 
-class FrozenDirections(nn.Module):
+class FrozenDirections(Quantizer):
     """Nearest of K random directions that never move.
 
     Features are scaled to length one first. Without that the code nearest to the origin takes every feature of a young
@@ -32,31 +33,29 @@ class FrozenDirections(nn.Module):
         self.quantizer.codebook.requires_grad_(False).copy_(F.normalize(torch.randn(codes, width), dim=1))
 
     @property
-    def codebook(self) -> Tensor:
-        """[K, D], each of length one."""
+    def codebook(self) -> Tensor:  # type: ignore[override]  # the inner quantizer's
+        """Code vectors [K, D], each of length one."""
         return self.quantizer.codebook
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """[B, D, h, w]"""
-        quantized: Quantized = self.quantizer(F.normalize(z.float(), dim=1))
-        return quantized
+        return self.quantizer(F.normalize(z.float(), dim=1))
 
 
 @methods.register("random-codebook")
 @dataclass(frozen=True)
-class RandomCodebook:
+class RandomCodebook(Method):
     """Control: random directions as codes, drawn once and frozen; encoder and decoder learn around them.
 
     codes: K, by default the preset's.
     """
 
     paper: ClassVar[str] = "none"
-    needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = True
     codes: int | None = None
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = FrozenDirections(self.codes or preset.codes, preset.width)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

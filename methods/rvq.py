@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import nn
+from typing_extensions import override
 from vector_quantize_pytorch import ResidualVQ
 
+from bench.contracts.method import Method, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.library_quantizer import Wrapped, renewed
+from methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 
 
 @methods.register("rvq")
 @dataclass(frozen=True)
-class Rvq:
+class Rvq(Method):
     """RVQ: residual quantization, a codebook of moving averages a level (Zeghidour et al. 2021, algorithm 1).
 
     It spends `levels` times the tokens and bits of the other methods, so compare at equal bits/pixel.
@@ -26,8 +30,6 @@ class Rvq:
     """
 
     paper: ClassVar[str] = "arXiv:2107.03312"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     levels: int = 2
     beta: float = 0.25
@@ -36,17 +38,14 @@ class Rvq:
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
-        residual = ResidualVQ(
-            dim=preset.width,
-            num_quantizers=self.levels,
-            codebook_size=self.codes or preset.codes,
-            decay=self.decay,
-            commitment_weight=self.beta,
-            rotation_trick=False,
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
+        codes = self.codes or preset.codes
+        with torch.random.fork_rng(devices=[]):  # its own layers are replaced, so their random draws shall not count
+            residual = ResidualVQ(dim=preset.width, num_quantizers=self.levels, codebook_size=codes)
+        residual.layers = nn.ModuleList(
+            RenewedVectorQuantize(preset.width, codes, self.beta, self.decay, self.init, self.revive)
+            for _ in range(self.levels)
         )
-        for layer in residual.layers:
-            renewed(layer, self.init, self.revive)
-        quantizer = Wrapped(residual, lambda rvq: rvq.codebooks)
+        quantizer = LibraryQuantizer(residual, lambda rvq: rvq.codebooks)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

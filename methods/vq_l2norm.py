@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vector_quantize_pytorch import VectorQuantize
+from typing_extensions import override
 
+from bench.contracts.method import Method, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.library_quantizer import Wrapped, renewed
+from methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 
 
 @methods.register("vq-l2norm")
 @dataclass(frozen=True)
-class VqL2Norm:
+class VqL2Norm(Method):
     """VQ-l2norm: factorized codes of length one, chosen by cosine (ViT-VQGAN, Yu et al. 2021, section 3.2).
 
     The codes follow moving averages, as in the package this wraps; in the paper they follow the codebook loss.
@@ -27,8 +28,6 @@ class VqL2Norm:
     """
 
     paper: ClassVar[str] = "arXiv:2110.04627"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     code_width: int = 8
     beta: float = 0.25
@@ -37,17 +36,18 @@ class VqL2Norm:
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer, under VQ-GAN's objective; no text is read."""
-        layer = VectorQuantize(
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
+        layer = RenewedVectorQuantize(
             preset.width,
             self.codes or preset.codes,
-            codebook_dim=self.code_width,
-            use_cosine_sim=True,
-            decay=self.decay,
-            commitment_weight=self.beta,
-            rotation_trick=False,
+            self.beta,
+            self.decay,
+            self.init,
+            self.revive,
+            code_width=self.code_width,
+            cosine=True,
         )
         # what the decoder and the tasks see is a code after its projection to the common width
-        quantizer = Wrapped(renewed(layer, self.init, self.revive), lambda vq: vq.project_out(vq.codebook))
+        quantizer = LibraryQuantizer(layer, lambda vq: vq.project_out(vq.codebook))
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
-from bench.contracts.method import Quantized
+from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.errors import UsageError
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.nearest import nearest_codes
-from methods.parts.vector_quantizer import codebook_loss, to_quantized, to_rows
+from methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows
 from methods.parts.word_codes import WordCodes, normalised_adjacency, word_codes
 
-if TYPE_CHECKING:
-    from bench.contracts.method import TextEncoder
 
-
-class TransferredCodebook(nn.Module):
+class TransferredCodebook(Quantizer):
     """Nearest-neighbour quantizer with the codes A relu(A X W + b) V + c.
 
     X [K, T] are frozen word embeddings, centred and scaled to variance 1; A is the graph's `normalised_adjacency`.
@@ -45,14 +43,13 @@ class TransferredCodebook(nn.Module):
         self._start()
 
     @property
-    def codebook(self) -> Tensor:
-        """[K, D], float32 under autocast too."""
+    def codebook(self) -> Tensor:  # type: ignore[override]  # computed, where others store it
+        """Code vectors [K, D], float32 under autocast too."""
         with torch.autocast(self.features.device.type, enabled=False):
-            codes: Tensor = self.outer(torch.sparse.mm(self.adjacency, F.relu(self.inner(self.features))))
-            return codes
+            return self.outer(torch.sparse.mm(self.adjacency, F.relu(self.inner(self.features))))
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
         with torch.autocast(z.device.type, enabled=False):
             rows, codebook = to_rows(z), self.codebook
             indices = nearest_codes(rows.detach(), codebook.detach())
@@ -75,7 +72,7 @@ class TransferredCodebook(nn.Module):
 
 @methods.register("vqct")
 @dataclass(frozen=True)
-class Vqct:
+class Vqct(Method):
     """VQCT: nouns' and adjectives' embeddings become codes by a graph convolution network (Zhang et al. 2024).
 
     As there: frozen embeddings of words with a part of speech, a graph that joins adjectives with nouns, two graph
@@ -98,13 +95,13 @@ class Vqct:
 
     paper: ClassVar[str] = "arXiv:2403.10071"
     needs_text: ClassVar[bool] = True
-    control: ClassVar[bool] = False
     codes: int | None = None
     beta: float = 0.25
     legacy: bool = True
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:  # noqa: ARG002 - a `Method`
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         """The untrained tokenizer.
 
         Raises:

@@ -1,10 +1,13 @@
-"""VQ-GAN."""
+"""VQ-GAN: the plain vector quantizer under an adversarial objective."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
+from bench.contracts.method import Method, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
 from methods.parts.adversarial import AdversarialObjective, Perceptual
@@ -15,7 +18,7 @@ from methods.parts.vector_quantizer import VectorQuantizer
 
 @methods.register("vqgan")
 @dataclass(frozen=True)
-class VqGan:
+class VqGan(Method):
     """VQ-GAN: nearest code, L1 + LPIPS, patch discriminator from a later step on (Esser et al. 2021).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as released.
@@ -24,8 +27,6 @@ class VqGan:
     """
 
     paper: ClassVar[str] = "arXiv:2012.09841"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     beta: float = 0.25
     legacy: bool = True
@@ -33,8 +34,8 @@ class VqGan:
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = VectorQuantizer(
             self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
         )

@@ -1,4 +1,4 @@
-"""VQ-VAE."""
+"""VQ-VAE: the plain vector quantizer under a loss on pixels."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
+from bench.contracts.method import Method, TextEncoder
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.autoencoder import Autoencoder
+from methods.parts.autoencoder import Autoencoder, Objective
 from methods.parts.codebook_renewal import Init, Revive
 from methods.parts.vector_quantizer import VectorQuantizer
 
 
-class PixelObjective(nn.Module):
-    """L1 + L2, weight 1 each: LG-VQ's released loss for VQ-VAE (its class `VQLPIPS`, perceptual term off)."""
+class PixelObjective(Objective):
+    """L1 + L2, means over all pixels and channels, weight 1 each.
 
-    def forward(self, images: Tensor, reconstruction: Tensor, last_weight: Tensor, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - an `Objective`
-        """Means over all pixels and channels."""
+    It is LG-VQ's released loss for VQ-VAE: its class `VQLPIPS`, perceptual term off.
+    """
+
+    @override
+    def forward(self, images: Tensor, reconstruction: Tensor, last_weight: Tensor, step: int) -> dict[str, Tensor]:
         return {"l1": F.l1_loss(reconstruction, images), "l2": F.mse_loss(reconstruction, images)}
 
 
 @methods.register("vqvae")
 @dataclass(frozen=True)
-class VqVae:
+class VqVae(Method):
     """VQ-VAE: nearest code, straight-through gradient, L1 + L2 (van den Oord et al. 2017).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as in the
@@ -33,16 +38,14 @@ class VqVae:
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
     codes: int | None = None
     beta: float = 0.25
     legacy: bool = True
     init: Init = "uniform"
     revive: Revive = "none"
 
-    def build(self, preset: Preset, dataset: str, text: object) -> Autoencoder:  # noqa: ARG002 - a `Method`
-        """The untrained tokenizer; no text is read."""
+    @override
+    def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = VectorQuantizer(
             self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
         )

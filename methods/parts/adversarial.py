@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -9,15 +10,18 @@ import torch.nn.functional as F
 from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
 from torch import Tensor, nn
 from torch.func import functional_call
+from typing_extensions import override
 
-from bench.features.perceptual import PerceptualDistance
+from bench.errors import DataError
+from bench.features.perceptual import LpipsNetwork
 from bench.presets import Preset
+from methods.parts.autoencoder import Objective
 
 Perceptual = Literal["auto", "vgg", "none"]
 
 
 class Recipe(NamedTuple):
-    """What goes with a backbone.
+    """The discriminator and the weights that suit a backbone.
 
     channels, layers: size of the discriminator. rate: its learning rate as a fraction of the preset's.
     weight: on the adaptive weight. perceptual: whether VGG's weights can be expected.
@@ -38,16 +42,7 @@ RECIPES = {
 }
 
 
-class Discriminator(NLayerDiscriminator):
-    """Taming's patch discriminator; `bench.experiment.train` reads its share of the learning rate."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__(ndf=recipe.channels, n_layers=recipe.layers)
-        self.learning_rate_scale = recipe.rate
-        self.apply(weights_init)
-
-
-class AdversarialObjective(nn.Module):
+class AdversarialObjective(Objective):
     """L1 + LPIPS + adaptive weight x generator loss, and the discriminator's hinge loss.
 
     Before step `start` neither player costs anything. Taming alternates two optimizers, each with a forward pass of
@@ -59,13 +54,17 @@ class AdversarialObjective(nn.Module):
     def __init__(self, preset: Preset, perceptual: Perceptual) -> None:
         super().__init__()
         recipe = RECIPES[preset.backbone]
-        self.start, self.weight = preset.discriminator_start, recipe.weight
-        self.discriminator = Discriminator(recipe)
+        self.start, self.weight, self.rate = preset.discriminator_start, recipe.weight, recipe.rate
+        self.discriminator = NLayerDiscriminator(ndf=recipe.channels, n_layers=recipe.layers).apply(weights_init)
         chosen = recipe.perceptual if perceptual == "auto" else perceptual
-        self.perceptual = PerceptualDistance() if chosen == "vgg" else None
+        self.perceptual = perceptual_distance() if chosen == "vgg" else None
 
+    @override
+    def learning_rate_scales(self) -> Mapping[nn.Module, float]:
+        return {self.discriminator: self.rate}
+
+    @override
     def forward(self, images: Tensor, reconstruction: Tensor, last_weight: Tensor, step: int) -> dict[str, Tensor]:
-        """Weighted losses of one step for images and reconstruction [B, 3, H, W]."""
         losses = {"l1": F.l1_loss(reconstruction, images)}
         if self.perceptual is not None:
             losses["lpips"] = self.perceptual(images, reconstruction).mean()
@@ -94,3 +93,15 @@ def adaptive_weight(nll: Tensor, generator: Tensor, last_weight: Tensor) -> Tens
 def hinge_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Half the mean hinge of the discriminator's logits on real and on reconstructed images."""
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+
+
+def perceptual_distance() -> LpipsNetwork:
+    """LPIPS on VGG16.
+
+    Raises:
+        DataError: its weights are not on this machine; the text says how to get them, or to train without.
+    """
+    try:
+        return LpipsNetwork("vgg")
+    except DataError as error:
+        raise DataError(f"the perceptual loss: {error}; or train without by --set METHOD.perceptual=none") from error

@@ -1,32 +1,45 @@
-"""The tokenizer that every own method trains: encoder, quantizer, decoder, and an objective on the reconstruction."""
+"""The tokenizer of nearly every method: encoder, quantizer, decoder, and an objective on the reconstruction."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from bench.contracts.codes import lookup
-from bench.contracts.method import Batch, Quantized
+from bench.contracts.method import Batch, Quantized, Tokenizer
 from bench.presets import Preset
 from methods.parts.backbones import build_backbone
+from methods.parts.vector_quantizer import Quantizer
 
 
-class Objective(Protocol):
-    """What a reconstruction is judged by; also a `torch.nn.Module`."""
+class Objective(nn.Module):
+    """The losses between images and their reconstruction."""
 
-    def __call__(self, images: Tensor, reconstruction: Tensor, last_weight: Tensor, step: int) -> dict[str, Tensor]:
-        """Weighted losses; last_weight is the decoder's last convolution, where gradients may be compared."""
+    @override
+    def forward(self, images: Tensor, reconstruction: Tensor, last_weight: Tensor, step: int) -> dict[str, Tensor]:
+        """Weighted scalar losses of one step, by name; see `Tokenizer.losses`.
+
+        Args:
+            images, reconstruction: float [B, 3, H, W] in [-1, 1], the reconstruction not clamped.
+            last_weight: of the decoder's last convolution, where gradients of losses may be compared.
+            step: of the training, from 0 on.
+        """
+        raise NotImplementedError
+
+    def learning_rate_scales(self) -> Mapping[nn.Module, float]:
+        """Modules whose learning rate is another share of the preset's than 1."""
+        return {}
 
 
-class Autoencoder(nn.Module):
-    """A `bench.contracts.Tokenizer`.
+class Autoencoder(Tokenizer):
+    """Encoder, quantizer and decoder.
 
-    quantizer: a module that maps [B, D, h, w] to `Quantized` and has a `codebook`. Where it is not `discrete`, its
-    indices are the vectors themselves, [B, h, w, D].
+    Where `discrete` is False, the quantizer's indices are the vectors themselves, [B, h, w, D].
     """
 
-    def __init__(self, preset: Preset, quantizer: nn.Module, objective: Objective, discrete: bool = True) -> None:
+    def __init__(self, preset: Preset, quantizer: Quantizer, objective: Objective, discrete: bool = True) -> None:
         super().__init__()
         self.grid = (preset.grid, preset.grid)
         self.discrete = discrete
@@ -35,23 +48,30 @@ class Autoencoder(nn.Module):
         self.objective = objective
 
     @property
+    @override
     def codebook(self) -> Tensor:
-        """[K, D], or [L, K, D] for residual levels."""
-        codebook = self.quantizer.codebook
-        assert isinstance(codebook, Tensor)
-        return codebook
+        return self.quantizer.codebook
 
+    @property
+    @override
+    def fixed_codebook(self) -> bool:
+        return self.quantizer.fixed_codebook
+
+    @override
+    def learning_rate_scales(self) -> Mapping[nn.Module, float]:
+        return self.objective.learning_rate_scales()
+
+    @override
     def encode(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] in [-1, 1] to indices int64 [B, h, w] (or [B, h, w, L])."""
         quantized: Quantized = self.quantizer(self.encoder(images))
         return quantized.indices
 
+    @override
     def decode(self, indices: Tensor) -> Tensor:
-        """Indices back to images [B, 3, H, W] (not clamped)."""
         vectors = lookup(self.codebook, indices) if self.discrete else indices
-        images: Tensor = self.decoder(vectors.permute(0, 3, 1, 2))
-        return images
+        return self.decoder(vectors.permute(0, 3, 1, 2))  # [B, h, w, D] to [B, D, h, w]
 
+    @override
     def forward(self, images: Tensor) -> tuple[Tensor, Quantized]:
         """Reconstruction [B, 3, H, W] and what the quantizer returned."""
         quantized: Quantized = self.quantizer(self.encoder(images))
@@ -64,7 +84,7 @@ class Autoencoder(nn.Module):
             return losses
         return {"codebook": quantized.loss, **losses}
 
+    @override
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Weighted losses of one step."""
         reconstruction, quantized = self(batch.images)
         return self.criterion(batch.images, reconstruction, quantized, step)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from bench.errors import UsageError
 from bench.presets import Preset
@@ -36,10 +37,9 @@ class Backbone(nn.Module):
         """Weight of the last convolution."""
         return self._last[0].weight
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        output: Tensor = self.layers(x)
-        return output
+        return self.layers(x)
 
 
 def build_backbone(preset: Preset) -> tuple[Backbone, Backbone]:
@@ -64,8 +64,9 @@ class Residual(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(channels // 16, channels) for _ in range(2))
         self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
+        """Maps [B, C, H, W] to maps of the same shape."""
         y = x
         for norm, conv in zip(self.norms, self.convs, strict=True):
             y = conv(F.silu(norm(y)))
@@ -75,10 +76,10 @@ class Residual(nn.Module):
 class UnitScale(nn.Module):
     """Vectors at each position scaled to mean square 1: codes reach the decoder whatever the size they start at."""
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """[B, D, h, w] to the same."""
-        scaled: Tensor = F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
-        return scaled
+        """Maps [B, D, h, w] to maps of the same shape."""
+        return F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
 
 
 def _light(preset: Preset, halvings: int) -> tuple[Backbone, Backbone]:

@@ -1,14 +1,31 @@
-"""The plain vector quantizer, and what others share with it."""
+"""The base class of quantizers, the plain nearest-neighbour quantizer, and what others share with it."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from bench.contracts.method import Quantized
 from methods.parts.codebook_renewal import Init, Renewal, Revive
 from methods.parts.nearest import nearest_codes
+
+
+class Quantizer(nn.Module):
+    """What stands between encoder and decoder: turns a feature map into codes.
+
+    codebook: code vectors [K, D], or [L, K, D] for residual levels; a parameter, a buffer or a property.
+    fixed_codebook: whether codes are not meant to move; else a codebook that stays as it was is reported.
+    """
+
+    codebook: Tensor
+    fixed_codebook: bool = False
+
+    @override
+    def forward(self, z: Tensor) -> Quantized:
+        """Codes of a feature map z [B, D, h, w]; in float32, whatever its type and also under autocast."""
+        raise NotImplementedError
 
 
 def to_rows(z: Tensor) -> Tensor:
@@ -16,11 +33,19 @@ def to_rows(z: Tensor) -> Tensor:
     return z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
 
 
-def to_quantized(z: Tensor, rows: Tensor, codes: Tensor, indices: Tensor, loss: Tensor) -> Quantized:
-    """Straight-through result for a map z [B, D, h, w] whose `rows` [B*h*w, D] became `codes` of the same shape."""
+def to_map(rows: Tensor, z: Tensor) -> Tensor:
+    """Rows [B*h*w, D], in the order of `to_rows`, to a map [B, D, h, w]; z is the map that they stand for."""
     batch, width, height, across = z.shape
-    through = (rows + (codes - rows).detach()).view(batch, height, across, width).permute(0, 3, 1, 2)
-    return Quantized(through, indices.view(batch, height, across), loss)
+    return rows.view(batch, height, across, width).permute(0, 3, 1, 2)
+
+
+def to_quantized(z: Tensor, rows: Tensor, codes: Tensor, indices: Tensor, loss: Tensor) -> Quantized:
+    """Straight-through result for a map z [B, D, h, w] whose `rows` [B*h*w, D] became `codes` of the same shape.
+
+    indices: of the codes, [B*h*w].
+    """
+    through = rows + (codes - rows).detach()
+    return Quantized(to_map(through, z), indices.view(len(z), *z.shape[2:]), loss)
 
 
 def uniform_codebook(codes: int, width: int) -> Tensor:
@@ -37,7 +62,7 @@ def codebook_loss(rows: Tensor, codes: Tensor, beta: float, legacy: bool) -> Ten
     return commitment + beta * codebook if legacy else codebook + beta * commitment
 
 
-class VectorQuantizer(nn.Module):
+class VectorQuantizer(Quantizer):
     """Nearest-neighbour quantizer with a learned codebook (VQ-VAE, arXiv 1711.00937).
 
     init, revive: see `Renewal`; "uniform" and "none" are the papers' own.
@@ -57,8 +82,8 @@ class VectorQuantizer(nn.Module):
         self.codebook = nn.Parameter(uniform_codebook(codes, width))
         self.renewal = Renewal(codes, init, revive)
 
+    @override
     def forward(self, z: Tensor) -> Quantized:
-        """Feature map [B, D, h, w] to `Quantized`; float32 under autocast too."""
         with torch.autocast(z.device.type, enabled=False):
             rows = to_rows(z)
             if self.training:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bench.experiment.train import parameter_groups
 from bench.presets import PRESETS
 from methods.parts.adversarial import AdversarialObjective, adaptive_weight, hinge_loss
+from methods.vqgan import VqGan
 
 PRESET = dataclasses.replace(PRESETS["smoke"], discriminator_start=10)
 
@@ -72,7 +73,9 @@ def test_hinge_loss_known_answers(real: float, fake: float, expected: float) -> 
 
 
 def test_the_discriminator_learns_at_its_own_rate() -> None:
-    judge = objective()
-    rates = {group["lr"]: group["params"] for group in parameter_groups(nn.ModuleList([judge, nn.Linear(1, 1)]), 1e-3)}
+    tokenizer = VqGan(perceptual="none").build(PRESET, "emoji-scenes", None)
+    rates = {group["lr"]: group["params"] for group in parameter_groups(tokenizer, 1e-3)}
     assert {round(rate, 6) for rate in rates} == {1e-4, 1e-3}
-    assert {id(p) for p in rates[min(rates)]} == {id(p) for p in judge.discriminator.parameters()}
+    judge = tokenizer.get_submodule("objective.discriminator")
+    assert {id(p) for p in rates[min(rates)]} == {id(p) for p in judge.parameters()}
+    assert sum(map(len, rates.values())) == len(list(tokenizer.parameters()))

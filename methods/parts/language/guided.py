@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from bench.contracts.codes import lookup
-from bench.contracts.method import Batch, MaskAt, TextBatch
+from bench.contracts.method import Batch, MaskAt, TextBatch, TextEncoder, Tokenizer
 from bench.text.words import word_positions
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
 from methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
 from methods.parts.language.variants import Switches
 
-if TYPE_CHECKING:
-    from bench.contracts.method import TextEncoder
-
 DROPOUT = 0.1
-"""In the text decoder, as released."""
+"""Rate of dropout in the text decoder, as released."""
 
 
 class LanguageGuidance(nn.Module):
     """The text losses of a batch of codes, not yet weighted; only the parts that the chosen losses need exist.
 
     The frozen text encoder is used, not owned: neither its weights nor the word embeddings are saved with it.
-    With the loss "mtp" it is a `bench.contracts.WordPredictor`.
+    With the loss "mtp" it is a `bench.contracts.method.WordPredictor`.
     """
 
     def __init__(
@@ -47,22 +45,27 @@ class LanguageGuidance(nn.Module):
         self.register_buffer("words", text.word_embeddings.detach().clone(), persistent=False)
         self.words: Tensor
 
+    @override
     def forward(self, quantized: Tensor, text: TextBatch) -> dict[str, Tensor]:
         """Losses by name for a quantized map [B, D, h, w] and its captions."""
         codes = quantized.flatten(2).transpose(1, 2)
         visual = self.vision(codes)
         text = self._padded(text)
-        parts = {"gsa": self._gsa, "mtp": self._mtp, "ras": self._ras}
-        return {name: parts[name](codes, visual, text) for name in self.losses}
+        parts = {
+            "gsa": lambda: self._global_alignment(visual, text),
+            "mtp": lambda: self._masked_text(visual, text),
+            "ras": lambda: self._relationship(codes, visual, text),
+        }
+        return {name: parts[name]() for name in self.losses}
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
-        """See `bench.contracts.WordPredictor`."""
+        """Logits of masked words, see `bench.contracts.method.WordPredictor`."""
         text = self._padded(TextBatch(ids, *self._encode(ids)))
         predict = F.pad(predict, (0, self.length - ids.shape[1]))
         return self._masked_words(self.vision(vectors), text, predict, mask_at)[:, : ids.shape[1]]
 
     def _padded(self, text: TextBatch) -> TextBatch:
-        """To full length: released losses average over padding and let it take part in attention."""
+        """The batch padded to full length: released losses average over padding and let it take part in attention."""
         missing = self.length - text.ids.shape[1]
         return TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
 
@@ -72,19 +75,18 @@ class LanguageGuidance(nn.Module):
         if mask_at == "words":
             with torch.no_grad():
                 tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
-        logits: Tensor = self.word_model(tokens, visual, predict, text.ids != 0, self.words, self.switches.padding_mask)
-        return logits
+        return self.word_model(tokens, visual, predict, text.ids != 0, self.words, self.switches.padding_mask)
 
-    def _gsa(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
+    def _global_alignment(self, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches
         return global_alignment_loss(visual[:, 0], text.sentence, switches.temperature, switches.gsa_reduction)
 
-    def _mtp(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:  # noqa: ARG002 - all three take the same
+    def _masked_text(self, visual: Tensor, text: TextBatch) -> Tensor:
         predict = draw_mask(word_positions(text.ids), self.switches.masking)
         logits = self._masked_words(visual, text, predict, self.switches.mask_at)
         return masked_text_loss(logits, text.ids, predict, self.switches.label_smoothing)
 
-    def _ras(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
+    def _relationship(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches
         features = F.embedding(text.ids, self.words) if switches.ras_text == "embeddings" else text.tokens
         valid = text.ids != 0 if switches.ras_specials else word_positions(text.ids)
@@ -92,7 +94,7 @@ class LanguageGuidance(nn.Module):
         return relationship_loss(codes, visual[:, 1:], features, valid, switches.ras_reduction, switches.ras_sign)
 
 
-class LanguageGuided(nn.Module):
+class LanguageGuided(Tokenizer):
     """A tokenizer with text losses added while it trains; afterwards it encodes and decodes as its base does."""
 
     def __init__(self, base: Autoencoder, guidance: LanguageGuidance, weights: dict[str, float]) -> None:
@@ -101,23 +103,33 @@ class LanguageGuided(nn.Module):
         self.grid, self.discrete = base.grid, base.discrete
 
     @property
+    @override
     def codebook(self) -> Tensor:
-        """The base's codebook."""
         return self.base.codebook
 
     @property
+    @override
+    def fixed_codebook(self) -> bool:
+        return self.base.fixed_codebook
+
+    @property
+    @override
     def word_predictor(self) -> LanguageGuidance | None:
-        """What learned to predict masked words, where the loss "mtp" is used."""
         return self.guidance if "mtp" in self.guidance.losses else None
 
+    @override
+    def learning_rate_scales(self) -> Mapping[nn.Module, float]:
+        return self.base.learning_rate_scales()
+
+    @override
     def encode(self, images: Tensor) -> Tensor:
-        """As the base."""
         return self.base.encode(images)
 
+    @override
     def decode(self, indices: Tensor) -> Tensor:
-        """As the base."""
         return self.base.decode(indices)
 
+    @override
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """The base's losses and the weighted text losses."""
         assert batch.text is not None

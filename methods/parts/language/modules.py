@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 LAYERS, HEADS = 2, 1
-"""Of the ViT and of the text decoder, in all released configurations."""
+"""Layers and attention heads of the ViT and of the text decoder, in all released configurations."""
 SMALL = 0.01
 """Standard deviation of embeddings and projections at the start."""
 
@@ -18,7 +19,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 
 def small_parameter(*shape: int) -> nn.Parameter:
-    """Drawn from a normal of standard deviation 0.01."""
+    """A parameter drawn from a normal of standard deviation 0.01."""
     return nn.Parameter(torch.randn(*shape) * SMALL)
 
 
@@ -38,12 +39,12 @@ class CodeTransformer(nn.Module):
         )
         self.projection = small_parameter(width, text_width)
 
+    @override
     def forward(self, codes: Tensor) -> Tensor:
         """Codes [B, N, D] to visual tokens [B, 1 + N, T]; the first is the class token's."""
         first = self.class_embedding.expand(len(codes), 1, -1)
         x = torch.cat([first.to(codes.dtype), codes], dim=1) + self.positional_embedding
-        tokens: Tensor = self.after(self.blocks(self.before(x))) @ self.projection
-        return tokens
+        return self.after(self.blocks(self.before(x))) @ self.projection
 
 
 class TextDecoder(nn.Module):
@@ -62,6 +63,7 @@ class TextDecoder(nn.Module):
             if isinstance(part, nn.MultiheadAttention):
                 part.dropout = 0.0  # released: none on attention weights
 
+    @override
     def forward(self, text: Tensor, visual: Tensor, padding: Tensor | None) -> Tensor:
         """Text [B, L, T] and visual tokens [B, 1 + N, T] to [B, L, T]; padding: bool [B, L], positions to ignore."""
         for layer in self.layers:
@@ -70,16 +72,16 @@ class TextDecoder(nn.Module):
 
 
 class Head(nn.Module):
-    """Linear, GELU, LayerNorm."""
+    """A linear layer, GELU and a LayerNorm."""
 
     def __init__(self, width: int, text_width: int) -> None:
         super().__init__()
         self.linear, self.norm = nn.Linear(width, text_width), nn.LayerNorm(text_width)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """[..., width] to [..., text width]."""
-        out: Tensor = self.norm(F.gelu(self.linear(x)))
-        return out
+        """Vectors [..., width] to [..., text width]."""
+        return self.norm(F.gelu(self.linear(x)))
 
 
 class MaskedWordModel(nn.Module):
@@ -92,6 +94,7 @@ class MaskedWordModel(nn.Module):
         self.head = Head(width, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
+    @override
     def forward(
         self, text: Tensor, visual: Tensor, predict: Tensor, real: Tensor, words: Tensor, padding_mask: bool
     ) -> Tensor:
@@ -106,5 +109,4 @@ class MaskedWordModel(nn.Module):
         """
         masked = torch.where(predict[..., None], self.mask_tokens.to(text.dtype), text) * real[..., None]
         decoded = self.decoder(masked, visual, ~real if padding_mask else None)
-        logits: Tensor = self.head(decoded) @ words.T + self.bias
-        return logits
+        return self.head(decoded) @ words.T + self.bias

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from bench.contracts.method import MaskAt
 from methods.parts.language.losses import Masking, Reduction
 
 
@@ -26,7 +27,7 @@ class Switches(NamedTuple):
     temperature: float
     gsa_reduction: Reduction
     masking: Masking
-    mask_at: Literal["features", "words"]
+    mask_at: MaskAt
     label_smoothing: float
     padding_mask: bool
     ras_text: Literal["contextual", "embeddings"]

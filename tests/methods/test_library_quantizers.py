@@ -1,4 +1,4 @@
-"""The quantizers of other packages, and the two of our own beside them, against what their papers say."""
+"""The quantizers of the package vector-quantize-pytorch, Gumbel-softmax and IBQ, against what their papers say."""
 
 from __future__ import annotations
 
@@ -110,6 +110,19 @@ def test_wrapped_layers_compute_what_the_package_does(method: object, layer: obj
     torch.testing.assert_close(ours.quantized, quantized.transpose(1, 2).reshape(SHAPE), rtol=0, atol=1e-6)
     assert torch.equal(ours.indices.flatten(1, 2), indices.long())
     torch.testing.assert_close(ours.loss, sum((part.sum() for part in losses), torch.zeros(())))
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+def test_the_package_has_the_private_names_that_renewal_reads_and_writes(cosine: bool) -> None:
+    layer = VectorQuantize(16, 64, codebook_dim=8, use_cosine_sim=cosine)
+    book, z = layer._codebook, torch.full((2, 5, 16), 3.0)
+    assert book.embed.shape == book.embed_avg.shape == (1, 64, 8)
+    assert book.cluster_size.shape == (1, 64)
+    narrow = layer.project_in(z)
+    assert narrow.shape == (2, 5, 8)
+    expected = F.normalize(narrow, dim=-1) if cosine else narrow
+    torch.testing.assert_close(book.transform_input(narrow), expected)
+    assert layer(z)[1].shape == (2, 5)  # the second output are the chosen codes
 
 
 def test_ema_codes_follow_the_mean_of_their_features() -> None:
