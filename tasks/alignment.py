@@ -8,50 +8,62 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
-from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Split
-from bench.contracts.method import MaskAt, Method, TextEncoder, WordPredictor
-from bench.contracts.result import Score, TaskResult
-from bench.presets import Budget
+from bench.contracts.method import MaskAt, TextEncoder, WordPredictor
+from bench.contracts.metric import Metric
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.registry import tasks
+from bench.system import streams
 from bench.text.load import load_text_encoder
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from tasks.parts.image_controls import Vectors, image_controls
+from tasks.parts.image_controls import Vectors, image_controls, own_vectors
 from tasks.parts.language import similarity
 from tasks.parts.language.captions import check_captions, one_each
 from tasks.parts.language.masking import masking_turns, most_frequent, piece_names
 from tasks.parts.language.word_guesses import guess, score_words, word_table
 from tasks.parts.networks import word_probe
 
-MASKED = {"": 1, "/mask-3": 3}
+MASKED = {"": 1, "mask-3": 3}
 """Part of the metric's name to how many words of a caption are masked."""
 OWN_HEAD: dict[str, MaskAt] = {"own-head": "words", "own-head-after-encoding": "features"}
 """Variant to where words are masked."""
+
+Reader = tuple[WordPredictor, MaskAt]
+"""Who guesses words, and where they are masked for it."""
 
 
 @tasks.register(
     "alignment",
     needs=("captions",),
-    metrics=("word_recall", "similarity_mse"),
+    metrics=(
+        Metric("word_recall", higher_is_better=True, about="Share of masked caption words that are guessed: recall@1."),
+        Metric(
+            "similarity_mse",
+            higher_is_better=False,
+            about="Mean squared difference between cosines of words and of their codes (arXiv 2405.14206, Table 4).",
+        ),
+    ),
     blind="caption only",
     reads_text=True,
 )
 @dataclass(frozen=True)
-class Alignment:
+class Alignment(Task):
     """Masked words of the test captions from frozen codes, and whether words and codes are alike (LG-VQ, Tables 3, 4).
 
     One probe for every method names the masked words. Where a method has a masked-word head of its own, as in Table 3,
     its values stand beside: "own-head" masks a word before the text encoder reads the caption. LG-VQ's released code
     masks it after that, in the encoder's output, where all later positions still carry it: "own-head-after-encoding"
     shows how far that leak goes. A head trained the released way has never met the encoder's mask token, so compare
-    each value with those without an image and with another one first.
+    each value with those without an image and with another one first. The blind baseline is the same probe without
+    its image part.
     """
 
     text_encoder: str = "tiny-clip"
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         return {
             "version": 2,
             "score": "share of all masked words whose best guess over the whole vocabulary is right",
@@ -68,75 +80,80 @@ class Alignment:
             **word_probe.PROTOCOL,
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method has code vectors, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,
-        seed: int,
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; codes None is the same probe without its image part. Only "test" is scored.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """Only "test" is scored.
 
         Raises:
             DataError: a training or test image has no caption.
             TrainingDiverged: the probe's loss is not finite.
         """
-        train, test = dataset["train"], dataset["test"]
+        train, test = work.dataset["train"], work.dataset["test"]
         check_captions(train)
         check_captions(test)
-        encoder = load_text_encoder(self.text_encoder, str(device))
-        draw = np.random.default_rng([seed, 0])
-        captions = one_each(test, range(len(test)), draw)
+        encoder = load_text_encoder(self.text_encoder, str(work.device))
+        rng = streams.generator(work.seed, "test examples")
+        captions = one_each(test, range(len(test)), rng)
         ids = encoder.tokenize(captions)
-        turns = masking_turns(ids, draw)
-        probe = word_probe.fit_word_probe(encoder, train, codes["train"] if codes else None, budget, seed, device)
-        readers: dict[str, tuple[WordPredictor, MaskAt]] = {"": (probe, "words")}
-        images: dict[str, Vectors] = {"": lambda rows: word_probe.no_codes(rows, device)}
-        result = TaskResult(metrics={})
-        if codes is not None:
-            images = image_controls(codes, draw, device)
-            own = codes["test"].words
-            if own is not None and torch.equal(own.tokenize(captions), ids):
-                readers |= {variant: (own, mask_at) for variant, mask_at in OWN_HEAD.items()}
-            elif own is not None:
-                why = f"the method's head reads other word pieces than {self.text_encoder}'s; alignment.text_encoder"
-                result.skipped["word_recall@own-head"] = f"{why} chooses"
-        training = [caption for own_captions in train.captions for caption in own_captions]
+        turns = masking_turns(ids, rng)
+        probe = word_probe.fit_word_probe(encoder, train, work.codes_of("train"), work.budget, work.seed, work.device)
+        result = TaskResult()
+        images: dict[str, Vectors] = {"": own_vectors(None, work.device)}
+        readers: dict[str, Reader] = {"": (probe, "words")}
+        if work.codes is not None:
+            images = image_controls(work.codes, rng, work.device)
+            readers |= self._own_head(result, work.codes["test"].words, captions, ids)
+        training = [caption for of_image in train.captions for caption in of_image]
         constant = np.full(ids.shape, most_frequent(probe, training))
         names = piece_names(probe, [*captions, *training])
         for part, count in MASKED.items():
             masked = turns < count
-            guesses = {"most-frequent": constant}
-            for reader, (words, mask_at) in readers.items():
-                for image, vectors in images.items():
-                    variant = "-".join(filter(None, (reader, image)))
-                    guesses[variant] = guess(words, vectors, ids, masked, mask_at, device)
+            guesses = {"most-frequent": constant, **_guesses(readers, images, ids, masked, work.device)}
             for variant, guessed in guesses.items():
-                score_words(result, part + (f"@{variant}" if variant else ""), guessed, ids.numpy(), masked)
+                score_words(result, guessed, ids.numpy(), masked, part, variant)
             result.samples[f"mask-{count}.md"] = word_table(captions, ids.numpy(), masked, guesses, names)
-        for variant, values in _similarity(codes, train, ids, encoder, probe, draw, device).items():
-            result.metrics[f"similarity_mse{variant}"] = Score(float(values.mean()), len(values))
-            result.per_example[f"similarity_mse{variant}"] = values
+        for variant, values in _similarity(work, ids, encoder, probe, rng).items():
+            result.add("similarity_mse", values, variant=variant)
         return result
+
+    def _own_head(
+        self, result: TaskResult, head: WordPredictor | None, captions: list[str], ids: Tensor
+    ) -> dict[str, Reader]:
+        """The method's own head by variant, if it has one and cuts the captions into the same word pieces."""
+        if head is None:
+            return {}
+        if not torch.equal(head.tokenize(captions), ids):
+            result.skip(
+                "word_recall@own-head",
+                f"the method's head reads other word pieces than {self.text_encoder}'s; alignment.text_encoder chooses",
+            )
+            return {}
+        return {variant: (head, mask_at) for variant, mask_at in OWN_HEAD.items()}
+
+
+def _guesses(
+    readers: Mapping[str, Reader],
+    images: Mapping[str, Vectors],
+    ids: Tensor,
+    masked: np.ndarray,
+    device: torch.device,
+) -> dict[str, np.ndarray]:
+    """Guessed word ids int64 [N, L] of each reader with each kind of image, by variant, such as "own-head-no-image"."""
+    return {
+        "-".join(filter(None, (reader, image))): guess(words, vectors, ids, masked, mask_at, device)
+        for reader, (words, mask_at) in readers.items()
+        for image, vectors in images.items()
+    }
 
 
 def _similarity(
-    codes: Mapping[str, Codes] | None,
-    train: Split,
-    ids: Tensor,
-    encoder: TextEncoder,
-    probe: word_probe.WordProbe,
-    draw: np.random.Generator,
-    device: torch.device,
+    work: Work, ids: Tensor, encoder: TextEncoder, probe: word_probe.WordProbe, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Variant of the similarity to its values, one a caption."""
+    """Similarity MSE of each caption with at least two different words, float64 [N], by variant."""
     words = encoder.word_embeddings.cpu()
-    if codes is None or probe.reader is None:
+    if work.codes is None or probe.reader is None:
         return {"": similarity.orthogonal_similarity(ids, words)}
-    directions = similarity.word_directions(codes["train"], train, encoder, probe.reader, device)
-    return similarity.caption_similarity(codes["test"], ids, words, directions, probe.reader, draw)
+    train, test = work.codes["train"], work.codes["test"]
+    directions = similarity.word_directions(train, work.dataset["train"], encoder, probe.reader, work.device)
+    values = similarity.caption_similarity(test, ids, words, directions, probe.reader, rng)
+    return {variant.removeprefix("@"): scores for variant, scores in values.items()}

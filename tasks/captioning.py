@@ -10,23 +10,26 @@ from typing import Literal
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Split
-from bench.contracts.method import Method
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.data import Split
+from bench.contracts.metric import Metric, MetricName
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.images import grid_png
-from bench.metrics.captions import distinct_captions, novelty
-from bench.presets import Budget
+from bench.metrics.captions import Scored, distinct_captions, novelty
 from bench.registry import tasks
 from tasks.parts.language import caption_scores
 from tasks.parts.language.captions import check_captions
 from tasks.parts.language.vocabulary import WORD, Vocabulary
 from tasks.parts.networks import captioner
+from tasks.parts.samples import evenly_spaced, markdown_table
 
-ELSEWHERE = ("cider_d", "bleu_4")
+FURTHER = ("cider_d", "bleu_4")
 """What is measured on further test splits."""
-SHOWN = 16
+OF_ALL = ("bleu", "meteor")
+"""Metrics whose value is not the mean over captions: what they count is added up over all captions first."""
 
 
 @tasks.register(
@@ -41,14 +44,20 @@ SHOWN = 16
         "rouge_l",
         "meteor",
         "spice",
-        "caption_length",
-        "novelty",
-        "distinct_captions",
+        Metric(
+            "caption_length", higher_is_better=None, unit="words", about="Words of a caption, punctuation not counted."
+        ),
+        Metric("novelty", higher_is_better=None, about="Share of captions that are no training caption."),
+        Metric(
+            "distinct_captions",
+            higher_is_better=None,
+            about="Number of different captions over the number of captions.",
+        ),
     ),
     blind="most frequent caption",
 )
 @dataclass(frozen=True)
-class Captioning:
+class Captioning(Task):
     """Captions from a GPT whose prefix is the code vectors (LG-VQ, arXiv 2405.14206, App. A.1, after ClipCap).
 
     It is trained from scratch, since the paper does not say which weights it starts from, and writes by beam search or
@@ -57,90 +66,82 @@ class Captioning:
 
     decoding: Literal["beam", "nucleus"] = "beam"
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         _, decoding = captioner.DECODERS[self.decoding]
         return {"version": 1, "decoding": decoding, **captioner.PROTOCOL, **caption_scores.protocol()}
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method has code vectors, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,
-        seed: int,
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """See `bench.contracts.task.Task`.
 
         Raises:
             DataError: an image has no captions, or not a list of strings.
             TrainingDiverged: the head's loss is not finite.
         """
-        tests = [name for name in dataset if name.startswith("test")]
-        for name in ("train", *tests):
-            check_captions(dataset[name])
-            caption_scores.check_references(dict(enumerate(dataset[name].captions)))
-        training = [text for own in dataset["train"].captions for text in own]
-        result = TaskResult(metrics={})
-        if codes is None:
-            said = {name: [_most_frequent(training)] * len(dataset[name]) for name in tests}
+        for split in (work.dataset["train"], *work.tests.values()):
+            check_captions(split)
+            caption_scores.check_references(dict(enumerate(split.captions)))
+        training = [text for captions in work.dataset["train"].captions for text in captions]
+        result = TaskResult()
+        if work.codes is None:
+            written = {name: [_most_frequent(training)] * len(split) for name, split in work.tests.items()}
         else:
-            said = self._write(result, tests, codes, dataset["train"], Vocabulary(training), budget, seed, device)
-        for name in tests:
-            _score(result, name, said[name], dataset[name], training)
-        result.samples = _samples(dataset["test"], said["test"])
+            written = self._write(result, work, work.codes, Vocabulary(training))
+        for name, split in work.tests.items():
+            for metric, scored in _scores(result, split, written[name], training).items():
+                _add(result, metric, scored, split.variant)
+        result.samples = _samples(work.dataset["test"], written["test"])
         return result
 
     def _write(
-        self,
-        result: TaskResult,
-        tests: Sequence[str],
-        codes: Mapping[str, Codes],
-        split: Split,
-        vocabulary: Vocabulary,
-        budget: Budget,
-        seed: int,
-        device: torch.device,
+        self, result: TaskResult, work: Work, codes: Mapping[str, Codes], vocabulary: Vocabulary
     ) -> dict[str, list[str]]:
         """Captions of the images of all test splits, from a network fitted to the training split."""
+        seed, device = work.seed, work.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = captioner.Captioner(len(vocabulary), budget, codes["train"]).to(device)
-        captioner.fit(model, vocabulary, split, codes["train"], budget, seed, device)
+            model = captioner.Captioner(len(vocabulary), work.budget, codes["train"]).to(device)
+        captioner.fit(model, vocabulary, work.dataset["train"], codes["train"], work.budget, seed, device)
         decode, _ = captioner.DECODERS[self.decoding]
-        said = {}
-        for name in tests:
+        written = {}
+        for name in work.tests:
             started = time.perf_counter()
-            said[name] = captioner.write(model, vocabulary, codes[name], decode, seed, device)
+            written[name] = captioner.write(model, vocabulary, codes[name], decode, seed, device)
             if name == "test":
-                result.cost["caption_ms_per_image"] = 1000 * (time.perf_counter() - started) / len(said[name])
-        return said
+                result.cost["caption_ms_per_image"] = 1000 * (time.perf_counter() - started) / len(written[name])
+        return written
 
 
 def _most_frequent(texts: Sequence[str]) -> str:
-    """The first in the alphabet where several are."""
+    """Most frequent text; ties go to the alphabetically first."""
     times = Counter(texts)
     return min(times, key=lambda text: (-times[text], text))
 
 
-def _score(result: TaskResult, name: str, said: Sequence[str], split: Split, training: Sequence[str]) -> None:
-    """Add what is measured of a test split's captions."""
-    references, captions = caption_scores.tokenized(dict(enumerate(said)), dict(enumerate(split.captions)))
-    found = caption_scores.scores(references, captions)
-    if name == "test":
-        of_java, result.skipped = caption_scores.java_scores(references, captions)
-        plain = [_plain(text) for text in said]
-        new = novelty(plain, {_plain(text) for text in training})
-        found |= {**of_java, "novelty": new, "distinct_captions": distinct_captions(plain)}
+def _scores(result: TaskResult, split: Split, written: Sequence[str], training: Sequence[str]) -> dict[str, Scored]:
+    """What is measured of a test split's captions, by name; the result says why a metric could not be measured."""
+    references, captions = caption_scores.tokenized(dict(enumerate(written)), dict(enumerate(split.captions)))
+    scores = caption_scores.scores(references, captions)
+    if split.variant:
+        return {name: scores[name] for name in FURTHER}
+    of_java, skipped = caption_scores.java_scores(references, captions)
+    for metric, why in skipped.items():
+        result.skip(metric, why)
+    plain = [_plain(text) for text in written]
+    new = novelty(plain, {_plain(text) for text in training})
+    return {**scores, **of_java, "novelty": new, "distinct_captions": distinct_captions(plain)}
+
+
+def _add(result: TaskResult, name: str, scored: Scored, variant: str) -> None:
+    """Add a score under its name, such as "bleu_4"."""
+    metric, source, *_ = MetricName.parse(name, OF_ALL)
+    if metric in OF_ALL:
+        result.add_whole(
+            metric, scored.value, len(scored.per_image), source=source, variant=variant, per_example=scored.per_image
+        )
     else:
-        found = {f"{metric}@{name.removeprefix('test-')}": found[metric] for metric in ELSEWHERE}
-    for metric, scored in found.items():
-        result.metrics[metric] = Score(scored.value, len(said))
-        result.per_example[metric] = scored.per_image
+        result.add(metric, scored.per_image, variant=variant)
 
 
 def _plain(text: str) -> str:
@@ -148,11 +149,10 @@ def _plain(text: str) -> str:
     return " ".join(WORD.findall(text.lower())[: captioner.WORDS - 1])
 
 
-def _samples(split: Split, said: Sequence[str]) -> dict[str, bytes | str]:
-    """Evenly spaced images with what was said of them and two references, row by row."""
-    shown = np.linspace(0, len(split) - 1, min(SHOWN, len(split))).astype(int)
-    lines = ["| image | caption | references |", "|--:|---|---|"]
-    for number, row in enumerate(shown, 1):
-        lines.append(f"| {number} | {said[row]} | {' / '.join(split.captions[row][:2])} |")
+def _samples(split: Split, written: Sequence[str]) -> dict[str, bytes | str]:
+    """Evenly spaced images with the caption written for them and two references, row by row."""
+    shown = evenly_spaced(len(split))
+    rows = [(number, written[row], " / ".join(split.captions[row][:2])) for number, row in enumerate(shown, 1)]
     images = np.stack([split.images[row] for row in shown])
-    return {"captions.md": "\n".join(lines) + "\n", "images.png": grid_png(images, columns=4, scale=3)}
+    table = markdown_table(("image", "caption", "references"), rows)
+    return {"captions.md": table, "images.png": grid_png(images, columns=4, scale=3)}

@@ -3,190 +3,139 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import Box, DataSet, Question, Split
-from bench.contracts.method import Method
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.data import Box, Question, Split
+from bench.contracts.metric import Metric
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.images import grid_png
 from bench.metrics.boxes import box_accuracy, box_iou, corners
-from bench.presets import Budget
 from bench.registry import tasks
+from bench.system import streams
 from bench.system.torchvision_ops import make_importable
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from tasks.parts.image_controls import Vectors, image_controls
+from tasks.parts.image_controls import image_controls, own_vectors
 from tasks.parts.language.questions import OUTSIDE, Asked
-from tasks.parts.language.vocabulary import PADDING, Vocabulary
-from tasks.parts.networks import head
-from tasks.parts.networks.transformer import Transformer
+from tasks.parts.language.vocabulary import Vocabulary
+from tasks.parts.networks import head, question_head
+from tasks.parts.networks.grounder import WORDS, Grounder
+from tasks.parts.samples import evenly_spaced, markdown_table
 
-WORDS = 20
-PER_IMAGE = 16
 LONGER = 3
-"""Times the steps of the preset's head: with less, even uncompressed codes teach it where objects are but not which is
-meant. On validation, `identity` rises from 0.444 to 0.856."""
-SCORING_BATCH = 250
-SHOWN = 16
+"""Factor on the preset's head steps. With 1, even `identity` finds objects but not the one that is meant (validation
+0.444; with 3: 0.856)."""
 SHOWN_SIDE = 128
+"""Images are enlarged to about so many pixels before boxes are drawn."""
 GREEN, RED = (0, 170, 0), (230, 0, 0)
 
 
-@tasks.register("grounding", needs=("boxes",), metrics=("box_accuracy", "box_iou"), blind="mean box")
-class Grounding:
+@tasks.register(
+    "grounding",
+    needs=("boxes",),
+    metrics=(
+        Metric(
+            "box_accuracy",
+            higher_is_better=True,
+            about="Share of boxes whose IoU with the true one is at least 0.5 (Acc@0.5).",
+        ),
+        Metric("box_iou", higher_is_better=True, about="Intersection over union of predicted and true boxes."),
+    ),
+    blind="mean box",
+)
+@dataclass(frozen=True)
+class Grounding(Task):
     """The box that an expression refers to: a transformer reads a learned token, the expression and the codes.
 
     A three-layer perceptron turns the learned token's last state into a box, as in LG-VQ (arXiv 2405.14206, App. A.1)
     and TransVG (arXiv 2104.08541), whose loss it is, except that token and expression attend to an encoding of the
     codes instead of standing in one sequence with them, so that an image is encoded once for all its expressions.
+    The blind baseline is the mean training box for every expression.
     """
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         return {
             "version": 1,
             "score": "over expressions; right where the IoU is at least 0.5, predictions cut to the image",
             "words": f"plain vocabulary of the training expressions, cut to {WORDS - 1} words",
             "loss": "L1, summed over centre, width and height, plus generalised IoU loss",
             "steps": f"{LONGER} times those of the preset's head",
-            "expressions": f"all of an image, at most {PER_IMAGE} drawn in a training step",
+            "expressions": f"all of an image, at most {question_head.PER_IMAGE} drawn in a training step",
             "mean box": "mean centre, width and height of the training boxes, for every expression",
             **IMAGE_CONTROLS,
             **head.PROTOCOL,
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method has code vectors, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,
-        seed: int,
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; codes None is the mean training box for every expression.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """See `bench.contracts.task.Task`.
 
         Raises:
             TrainingDiverged: the head's loss is not finite.
         """
-        training = dataset["train"].boxes
-        scored = {name: split for name, split in dataset.items() if name != "train"}
-        result = TaskResult(metrics={})
-        if codes is None:
-            mean = _true_boxes(training).mean(0)
-            for name, split in scored.items():
-                _score(result, _suffix(name), split.boxes, np.tile(mean, (len(split.boxes), 1)))
-            return result
-        vocabulary = Vocabulary(box.text for box in training)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = Grounder(len(vocabulary), budget, codes["train"]).to(device)
-        draw = np.random.default_rng([seed, 0])
-        budget = replace(budget, steps=LONGER * budget.steps)
-        _fit(model, _asked(training, vocabulary), _true_boxes(training), codes["train"], budget, draw, device)
-        for name, split in scored.items():
-            sources: dict[str, Vectors] = {"": partial(codes[name].vectors, device=device)}
-            if name == "test":
-                sources = image_controls(codes, draw, device)
-            for variant, vectors in sources.items():
-                predicted = _predict(model, _asked(split.boxes, vocabulary), vectors, device)
-                _score(result, f"@{variant}" if variant else _suffix(name), split.boxes, predicted)
-                if name == "test" and not variant:
-                    result.samples = _samples(split, predicted, result.per_example["box_iou"])
+        result = TaskResult()
+        if work.codes is None:
+            mean = _true_boxes(work.dataset["train"].boxes).mean(0)
+            for name, split in work.dataset.items():
+                if name != "train":
+                    _score(result, split.variant, split.boxes, np.tile(mean, (len(split.boxes), 1)))
+        else:
+            _fit_and_score(result, work, work.codes)
         return result
 
 
-class Grounder(nn.Module):
-    """Boxes from code vectors and expressions."""
-
-    def __init__(self, words: int, budget: Budget, training: Codes) -> None:
-        super().__init__()
-        width, layers = budget.width, budget.layers
-        self.reader = head.CodeReader(training, width)
-        self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
-        self.token = nn.Parameter(torch.randn(width))
-        self.words = nn.Embedding(words, width, padding_idx=PADDING)
-        self.expression = Transformer(width, layers, 1 + WORDS, cross=True)
-        self.box = nn.Sequential(
-            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4)
-        )
-
-    def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:
-        """Boxes [B * n, 4] in (0, 1): centre x, centre y, width, height.
-
-        Args:
-            ids: words of n expressions an image, [B * n, L]. vectors: code vectors [B, T, D].
-        """
-        read = torch.cat([self.token.expand(len(ids), 1, -1), self.words(ids)], 1)
-        real = F.pad(ids != PADDING, (1, 0), value=True)
-        state = self.expression(read, real, self.image(self.reader(vectors)))[:, 0]
-        with torch.autocast(ids.device.type, enabled=False):  # bf16 knows only every 256th place of an image
-            return torch.sigmoid(self.box(state.float()))
+def _fit_and_score(result: TaskResult, work: Work, codes: Mapping[str, Codes]) -> None:
+    """Add scores of a fitted network on all splits but the training split, and of its controls on the test split."""
+    vocabulary = Vocabulary(box.text for box in work.dataset["train"].boxes)
+    rng = streams.generator(work.seed, "batches")
+    model = _fitted(work, codes["train"], vocabulary, rng)
+    for name, split in work.dataset.items():
+        if name == "train":
+            continue
+        shown = {split.variant: own_vectors(codes[name], work.device)}
+        if name == "test":
+            shown = image_controls(codes, rng, work.device)
+        for variant, vectors in shown.items():
+            predicted = question_head.predict(model, _questions(split.boxes, vocabulary), vectors, work.device)
+            iou = _score(result, variant, split.boxes, predicted)
+            if name == "test" and not variant:
+                result.samples = _samples(split, predicted, iou)
 
 
-def _fit(
-    model: Grounder,
-    asked: Asked,
-    truth: np.ndarray,
-    codes: Codes,
-    budget: Budget,
-    draw: np.random.Generator,
-    device: torch.device,
-) -> None:
+def _fitted(work: Work, training: Codes, vocabulary: Vocabulary, rng: np.random.Generator) -> Grounder:
+    """A network fitted to the training split."""
     make_importable()
     from torchvision.ops import box_convert, generalized_box_iou_loss
 
-    left = np.empty(0, np.int64)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(work.seed)
+        model = Grounder(len(vocabulary), work.budget, training).to(work.device)
+    boxes = work.dataset["train"].boxes
+    questions, truth = _questions(boxes, vocabulary), _true_boxes(boxes)
 
-    def loss() -> Tensor:
-        nonlocal left
-        while len(left) < budget.batch_size:
-            left = np.concatenate([left, draw.permutation(len(asked.images))])
-        rows, left = left[: budget.batch_size], left[budget.batch_size :]
-        numbers = asked.of_images(rows, PER_IMAGE, draw)
-        there = numbers.reshape(-1) != OUTSIDE
-        predicted = _boxes(model, asked, numbers, codes.vectors(asked.images[rows], device))[there]
-        wanted = torch.from_numpy(truth[asked.order[numbers.reshape(-1)[there]]]).to(device, torch.float32)
+    def loss(outputs: Tensor, numbers: np.ndarray) -> Tensor:
+        there = numbers != OUTSIDE
+        predicted = outputs[there]
+        wanted = torch.from_numpy(truth[questions.order[numbers[there]]]).to(work.device, torch.float32)
         distance = (predicted - wanted).abs().sum(1)
-        one, other = (box_convert(found, "cxcywh", "xyxy") for found in (predicted, wanted))
-        total: Tensor = (distance + generalized_box_iou_loss(one, other)).mean()
+        sides, true_sides = (box_convert(form, "cxcywh", "xyxy") for form in (predicted, wanted))
+        total: Tensor = (distance + generalized_box_iou_loss(sides, true_sides)).mean()
         return total
 
-    head.fit(model, loss, budget, device)
+    longer = replace(work, budget=replace(work.budget, steps=LONGER * work.budget.steps))
+    question_head.fit(model, questions, loss, longer, rng)
+    return model
 
 
-def _predict(model: Grounder, asked: Asked, vectors: Vectors, device: torch.device) -> np.ndarray:
-    """Boxes float32 [N, 4], in the order of the split's list of expressions."""
-    predicted = np.empty((len(asked.order), 4), np.float32)
-    for start in range(0, len(asked.images), SCORING_BATCH):
-        rows = np.arange(start, min(start + SCORING_BATCH, len(asked.images)))
-        numbers = asked.of_images(rows)
-        with torch.inference_mode(), head.autocast(device):
-            found = _boxes(model, asked, numbers, vectors(asked.images[rows])).cpu().numpy()
-        there = numbers.reshape(-1) != OUTSIDE
-        predicted[asked.order[numbers.reshape(-1)[there]]] = found[there]
-    return predicted
-
-
-def _boxes(model: Grounder, asked: Asked, numbers: np.ndarray, vectors: Tensor) -> Tensor:
-    """[B * n, 4] for the expressions [B, n]; where none stands, anything."""
-    ids = asked.ids[numbers.reshape(-1)]
-    longest = int((ids != PADDING).sum(1).max())
-    boxes: Tensor = model(torch.from_numpy(ids[:, :longest]).to(vectors.device), vectors)
-    return boxes
-
-
-def _asked(boxes: Sequence[Box], vocabulary: Vocabulary) -> Asked:
+def _questions(boxes: Sequence[Box], vocabulary: Vocabulary) -> Asked:
     """Expressions as questions for a place, grouped by image."""
     return Asked.of([Question(box.image, box.text, "", "") for box in boxes], vocabulary, (), WORDS)
 
@@ -196,30 +145,26 @@ def _true_boxes(boxes: Sequence[Box]) -> np.ndarray:
     return np.array([box.box for box in boxes], np.float64)
 
 
-def _suffix(split: str) -> str:
-    return "" if split == "test" else f"@{split.removeprefix('test-')}"
-
-
-def _score(result: TaskResult, suffix: str, boxes: Sequence[Box], predicted: np.ndarray) -> None:
+def _score(result: TaskResult, variant: str, boxes: Sequence[Box], predicted: np.ndarray) -> np.ndarray:
+    """Add the scores of predicted boxes [N, 4]; returns the IoU of each."""
     iou = box_iou(predicted, _true_boxes(boxes))
-    result.per_example[f"image{suffix}"] = np.array([box.image for box in boxes])
-    for name, scores in (("box_accuracy", box_accuracy(iou)), ("box_iou", iou)):
-        result.per_example[name + suffix] = scores
-        result.metrics[name + suffix] = Score(float(scores.mean(dtype=np.float64)), len(scores))
+    images = np.array([box.image for box in boxes])
+    result.add("box_accuracy", box_accuracy(iou), variant=variant, images=images)
+    result.add("box_iou", iou, variant=variant, images=images)
+    return iou
 
 
 def _samples(split: Split, predicted: np.ndarray, iou: np.ndarray) -> dict[str, bytes | str]:
     """Evenly spaced expressions, and their images with the true box in green and the predicted one in red."""
-    shown = np.linspace(0, len(split.boxes) - 1, min(SHOWN, len(split.boxes))).astype(int)
     scale = max(1, SHOWN_SIDE // split.images.shape[1])
-    lines = ["| image | expression | IoU |", "|--:|---|--:|"]
-    pictures = []
-    for number, row in enumerate(shown, 1):
+    rows, pictures = [], []
+    for number, row in enumerate(evenly_spaced(len(split.boxes)), 1):
         box = split.boxes[row]
-        lines.append(f"| {number} | {box.text} | {iou[row]:.2f} |")
+        rows.append((number, box.text, f"{iou[row]:.2f}"))
         picture = Image.fromarray(split.images[box.image].repeat(scale, axis=0).repeat(scale, axis=1))
         for sides, color in zip(corners(np.stack([box.box, predicted[row]])), (GREEN, RED), strict=True):
             places = np.clip(np.round(sides * picture.width), 0, picture.width - 1)
             ImageDraw.Draw(picture).rectangle(places.tolist(), outline=color, width=2)
         pictures.append(np.asarray(picture))
-    return {"grounding.md": "\n".join(lines) + "\n", "grounding.png": grid_png(np.stack(pictures), columns=4)}
+    table = markdown_table(("image", "expression", "IoU"), rows, numbers=("image", "IoU"))
+    return {"grounding.md": table, "grounding.png": grid_png(np.stack(pictures), columns=4)}

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Question, Split
-from bench.contracts.method import Method
-from bench.contracts.result import Score, TaskResult
-from bench.errors import DataError
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.metrics.classification import accuracy, by_kind
-from bench.presets import Budget
 from bench.registry import tasks
+from tasks.parts.language import whole_image
+from tasks.parts.language.whole_image import Labels, image_labels, whole_image_texts
+from tasks.parts.samples import markdown_table
 
-SHARE = 0.2
 STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """From the strongest on: of equally good ones the first is taken."""
 ITERATIONS = 300
 BATCH = 256
+COLUMNS = ("kind", "class", "test images", "right", "strength")
 
 
 @tasks.register("linear-probe", needs=("questions",), metrics=("accuracy",), blind="most frequent class")
-class LinearProbe:
+@dataclass(frozen=True)
+class LinearProbe(Task):
     """Classes of whole images by logistic regression on the mean code vector: what is in the codes linearly, anywhere.
 
     The mean forgets places, on purpose: what only a network that compares places can find does not count here. The
-    classes are the answers to the data set's questions about the whole image (see the protocol).
+    classes are the answers to the data set's questions about the whole image (see the protocol). The blind baseline
+    is the most frequent class of each kind.
     """
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         return {
             "version": 1,
             "score": "top-1 over all images and kinds of question; an answer never seen in training counts as wrong",
-            "classes": f"answers, by kind, to the questions whose text makes up {SHARE:.0%} or more of the training "
-            "questions of their kind; kinds in which a training image then has two answers, or all the same, are out",
+            **whole_image.PROTOCOL,
             "codes": "mean over the positions, standardised over the training images",
             "classifier": f"multinomial logistic regression in float64: mean cross-entropy + strength / 2 * squared "
             f"weights, at most {ITERATIONS} steps of L-BFGS from zero",
@@ -49,83 +51,31 @@ class LinearProbe:
             "selection": "strength of the best accuracy on validation, for each kind; of equal ones the strongest",
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method has code vectors, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,  # noqa: ARG002 - the classifier is fitted until it is done
-        seed: int,  # noqa: ARG002 - nothing is drawn
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; codes None is the most frequent class of each kind.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """The classifier is fitted until it is done, whatever the budget, and nothing is drawn.
 
         Raises:
             DataError: training images have classes of a kind, and none of another split's has.
         """
-        texts = whole_image_texts(dataset["train"].questions)
+        result = TaskResult()
+        texts = whole_image_texts(work.dataset["train"].questions)
         if not texts:
-            return TaskResult({}, skipped={"accuracy": "none of the questions is about the whole image"})
-        labels = {name: image_labels(split.questions, texts) for name, split in dataset.items()}
-        means = None if codes is None else _standardised_means(codes, device)
-        result = TaskResult(metrics={})
-        predicted: dict[str, list[np.ndarray]] = defaultdict(list)
-        lines = ["| kind | class | test images | right | strength |", "|---|---|--:|--:|--:|"]
+            result.skip("accuracy", "none of the questions is about the whole image")
+            return result
+        labels = {name: image_labels(split.questions, texts) for name, split in work.dataset.items()}
+        means = None if work.codes is None else _standardised_means(work.codes, work.device)
+        predicted: dict[str, dict[str, np.ndarray]] = {name: {} for name in labels if name != "train"}
+        lines: list[tuple[object, ...]] = []
         for kind in texts:
-            classes = sorted(set(labels["train"][kind].answers))
-            strength, answers = _answers(means, {name: found[kind] for name, found in labels.items()}, classes)
+            strength, answers = _answers(means, {name: own[kind] for name, own in labels.items()})
             for name, answered in answers.items():
-                predicted[name].append(answered)
-            lines += _table(kind, labels["test"][kind].answers, answers["test"], strength)
-        for name, found in predicted.items():
-            _score(result, "" if name == "test" else f"@{name.removeprefix('test-')}", labels[name], found)
-        result.samples["classes.md"] = "\n".join(lines) + "\n"
+                predicted[name][kind] = answered
+            lines += _lines(kind, labels["test"][kind].answers, answers["test"], strength)
+        for name, of_kinds in predicted.items():
+            _score(result, work.dataset[name].variant, labels[name], of_kinds)
+        result.samples["classes.md"] = markdown_table(COLUMNS, lines, numbers=COLUMNS[2:])
         return result
-
-
-class Labels(NamedTuple):
-    """The classes of some images. images: their numbers int64 [N]. answers: str [N]."""
-
-    images: np.ndarray
-    answers: np.ndarray
-
-
-def whole_image_texts(questions: Sequence[Question]) -> dict[str, set[str]]:
-    """Kind of question to those of its texts that ask about the whole image, as the protocol says; kinds sorted.
-
-    A question about the whole image names nothing that only some images hold, and so it is asked again and again.
-    """
-    found = {}
-    for kind, rows in by_kind([question.kind for question in questions]).items():
-        asked = Counter(questions[row].text for row in rows)
-        texts = {text for text, count in asked.items() if count >= SHARE * len(rows)}
-        answers = {(questions[row].image, questions[row].answer) for row in rows if questions[row].text in texts}
-        one_each = len({image for image, _ in answers}) == len(answers)
-        if one_each and len({answer for _, answer in answers}) > 1:
-            found[kind] = texts
-    return found
-
-
-def image_labels(questions: Sequence[Question], texts: Mapping[str, set[str]]) -> dict[str, Labels]:
-    """Each kind's labelled images of a split, by number; where an image has several answers the first counts.
-
-    Raises:
-        DataError: no image has a class of some kind.
-    """
-    found: dict[str, dict[int, str]] = {kind: {} for kind in texts}
-    for question in questions:
-        if question.text in texts.get(question.kind, ()):
-            found[question.kind].setdefault(question.image, question.answer)
-    missing = [kind for kind, own in found.items() if not own]
-    if missing:
-        raise DataError(f"a split of the data set has no question about a whole image of kind {missing[0]!r}")
-    return {
-        kind: Labels(np.array(sorted(own), np.int64), np.array([own[image] for image in sorted(own)], object))
-        for kind, own in found.items()
-    }
 
 
 def fit_logistic_regression(vectors: Tensor, classes: Tensor, number: int, strength: float) -> Tensor:
@@ -149,21 +99,22 @@ def fit_logistic_regression(vectors: Tensor, classes: Tensor, number: int, stren
 
 
 def _answers(
-    means: Mapping[str, Tensor] | None, labels: Mapping[str, Labels], classes: list[str]
+    means: Mapping[str, Tensor] | None, labels: Mapping[str, Labels]
 ) -> tuple[float | None, dict[str, np.ndarray]]:
     """The strength chosen on "validation", if any, and the answers for every split but "train"."""
-    scored = {name: found for name, found in labels.items() if name != "train"}
+    scored = {name: of_split for name, of_split in labels.items() if name != "train"}
     if means is None:
         common = Counter(sorted(labels["train"].answers)).most_common(1)[0][0]
-        return None, {name: np.full(len(found.images), common, object) for name, found in scored.items()}
+        return None, {name: np.full(len(of_split.images), common, object) for name, of_split in scored.items()}
+    classes = sorted(set(labels["train"].answers))
     number = {answer: i for i, answer in enumerate(classes)}
     wanted = torch.tensor([number[answer] for answer in labels["train"].answers])
     best: tuple[float, float, dict[str, np.ndarray]] | None = None
     for strength in STRENGTHS:
         weights = fit_logistic_regression(means["train"][labels["train"].images], wanted, len(classes), strength)
         answers = {
-            name: np.array(classes, object)[(means[name][found.images] @ weights[:-1] + weights[-1]).argmax(1)]
-            for name, found in scored.items()
+            name: np.array(classes, object)[(means[name][of_split.images] @ weights[:-1] + weights[-1]).argmax(1)]
+            for name, of_split in scored.items()
         }
         reached = float(accuracy(answers["validation"], labels["validation"].answers).sum())
         if best is None or reached > best[0]:
@@ -174,31 +125,29 @@ def _answers(
 
 def _standardised_means(codes: Mapping[str, Codes], device: torch.device) -> dict[str, Tensor]:
     """Mean code vector of each image of each split, float64 [N, D]; a dimension that never varies becomes zero."""
-    found = {}
-    for name, own in codes.items():
-        rows = np.array_split(np.arange(len(own)), -(-len(own) // BATCH))
-        found[name] = torch.cat([own.vectors(some, device).double().mean(1).cpu() for some in rows])
-    mean, deviation = found["train"].mean(0), found["train"].std(0, correction=0)
-    varies = deviation > 1e-6 * found["train"].abs().max()
-    return {name: torch.where(varies, (own - mean) / deviation, 0.0) for name, own in found.items()}
+    means = {}
+    for name, of_split in codes.items():
+        batches = np.array_split(np.arange(len(of_split)), -(-len(of_split) // BATCH))
+        means[name] = torch.cat([of_split.vectors(rows, device).double().mean(1).cpu() for rows in batches])
+    mean, deviation = means["train"].mean(0), means["train"].std(0, correction=0)
+    varies = deviation > 1e-6 * means["train"].abs().max()
+    return {name: torch.where(varies, (vectors - mean) / deviation, 0.0) for name, vectors in means.items()}
 
 
-def _score(result: TaskResult, suffix: str, labels: Mapping[str, Labels], predicted: list[np.ndarray]) -> None:
-    """Add the accuracy over all kinds, and of the test split that of each kind."""
-    correct = [accuracy(found, own.answers) for found, own in zip(predicted, labels.values(), strict=True)]
-    images = [own.images for own in labels.values()]
-    parts = {suffix: (np.concatenate(correct), np.concatenate(images))}
-    if suffix == "":
-        parts |= {f"/{kind}": part for kind, part in zip(labels, zip(correct, images, strict=True), strict=True)}
-    for part, (scores, image) in parts.items():
-        result.per_example |= {f"accuracy{part}": scores, f"image{part}": image}
-        result.metrics[f"accuracy{part}"] = Score(float(scores.mean(dtype=np.float64)), len(scores))
+def _score(result: TaskResult, variant: str, labels: Mapping[str, Labels], predicted: Mapping[str, np.ndarray]) -> None:
+    """Add the accuracy over all kinds, and of the test split that of each kind; labels and predictions are by kind."""
+    correct = {kind: accuracy(predicted[kind], true.answers) for kind, true in labels.items()}
+    images = np.concatenate([true.images for true in labels.values()])
+    result.add("accuracy", np.concatenate(list(correct.values())), variant=variant, images=images)
+    if not variant:
+        for kind, scores in correct.items():
+            result.add("accuracy", scores, part=kind, images=labels[kind].images)
 
 
-def _table(kind: str, answers: np.ndarray, predicted: np.ndarray, strength: float | None) -> list[str]:
-    """One line for each class of a kind."""
+def _lines(kind: str, answers: np.ndarray, predicted: np.ndarray, strength: float | None) -> list[tuple[object, ...]]:
+    """A line of the table for each class of a kind."""
     shown = "" if strength is None else f"{strength:g}"
     return [
-        f"| {kind} | {answer} | {len(rows)} | {np.mean(predicted[rows] == answer):.3f} | {shown} |"
+        (kind, answer, len(rows), f"{np.mean(predicted[rows] == answer):.3f}", shown)
         for answer, rows in by_kind(answers.tolist()).items()
     ]

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Split
-from bench.contracts.method import Method
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.data import Split
+from bench.contracts.metric import MetricName
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.errors import DataError
+from bench.features.lpips_weights import LpipsBackbone
+from bench.features.perceptual import ARCHITECTURES, LpipsNetwork
 from bench.images import comparison_png, to_uint8
-from bench.metrics import codebook, image, image_sets
+from bench.metrics import codebook, from_outside, image, image_sets
 from bench.metrics.image_sets import FeatureExtractors
 from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
-from bench.metrics.lpips import SOURCES, Backbone, Lpips, lpips
-from bench.presets import Budget
+from bench.metrics.lpips import lpips
 from bench.records import alarms
 from bench.registry import tasks
 
@@ -55,15 +58,18 @@ Decoder = Callable[[np.ndarray], np.ndarray]
     blind="mean image",
 )
 @dataclass(frozen=True)
-class Reconstruction:
+class Reconstruction(Task):
     """Decoded test images against the originals, and how the codebook is used.
 
-    extractors: whose features distances are taken on. lpips: the backbone of LPIPS.
+    Nothing is fitted or drawn. The blind baseline shows the mean of the training images every time.
+
+    extractors: on whose features distances are taken. lpips: the backbone of LPIPS.
     """
 
     extractors: tuple[str, ...] = image_sets.DEFAULT_EXTRACTORS
-    lpips: Backbone = "alex"
+    lpips: LpipsBackbone = "alex"
 
+    @override
     def protocol(self) -> Mapping[str, object]:
         """What determines the values besides the method; hashes are None where weights are missing."""
         network, _ = _lpips(self.lpips, "cpu")
@@ -75,79 +81,63 @@ class Reconstruction:
             **image_sets.protocol(self.extractors),
             **codebook.PROTOCOL,
             "floor": "distance of the validation images to the test images",
+            **from_outside.protocol("images"),
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method can decode, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,  # noqa: ARG002 - nothing is fitted
-        seed: int,  # noqa: ARG002 - nothing is random
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; nothing is fitted. `codes` None reconstructs every image as the training mean.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """See `bench.contracts.task.Task`.
 
         Raises:
             ValueError: a decoded image is not finite.
         """
-        mean = _mean_image(dataset["train"].images)
-        result = TaskResult(metrics={})
-        metrics = self._per_image(result, dataset["test"], device)
-        for name, split in dataset.items():
-            if name.startswith("test"):
-                made = _decode(_decoder(None if codes is None else codes[name], mean, device), len(split))
-                suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
-                _score(result, metrics, suffix, made, split.images)
+        result = TaskResult()
+        mean, test = _mean_image(work.dataset["train"].images), work.dataset["test"]
+        metrics = self._image_metrics(result, test, work.device)
+        for name, split in work.tests.items():
+            images = _decode(_decoder(work.codes_of(name), mean, work.device), len(split))
+            _score(result, metrics, split, images)
             if name == "test":
-                self._distances(result, made, dataset, device)
-                result.samples["reconstructions.png"] = comparison_png(split.images[:SHOWN], made[:SHOWN], 8, scale=3)
+                self._add_distances(result, images, work)
+                result.samples["reconstructions.png"] = comparison_png(split.images[:SHOWN], images[:SHOWN], 8, scale=3)
+        codes = work.codes_of("test")
         if codes is None:
             return result
-        psnr_of_mean = _psnr_of_mean(mean, dataset["test"].images)
-        result.warnings += alarms.worse_than_mean_image(result.metrics["psnr"].value, psnr_of_mean)
-        if codes["test"].discrete:
-            result.metrics |= _codebook(codes["test"], dataset["test"])
-            result.warnings += alarms.low_usage(result.metrics, int(codes["test"].codebook.shape[-2]))
+        result.warnings += alarms.worse_than_mean_image(result.metrics["psnr"].value, _psnr_of_mean(mean, test.images))
+        if codes.discrete:
+            _add_usage(result, codes, test)
+            result.warnings += alarms.low_usage(result.metrics, int(codes.codebook.shape[-2]))
         return result
 
-    def _per_image(self, result: TaskResult, split: Split, device: torch.device) -> dict[str, Compute]:
+    def _image_metrics(self, result: TaskResult, split: Split, device: torch.device) -> dict[MetricName, Compute]:
         """The metrics of an image against its original, in the order they are shown in."""
-        name = f"lpips_{self.lpips}"
+        name = MetricName("lpips", self.lpips)
+        metrics: dict[MetricName, Compute] = {MetricName("psnr"): image.psnr, MetricName("ssim"): image.ssim}
         network, why = _lpips(self.lpips, str(device))
-        found: dict[str, Compute] = {"psnr": image.psnr, "ssim": image.ssim, "l1": image.l1}
-        smallest, side = SOURCES[self.lpips].smallest, min(split.images.shape[1:3])
+        smallest, side = ARCHITECTURES[self.lpips].smallest, min(split.images.shape[1:3])
         if network is None or side < smallest:
-            result.skipped[name] = why or f"it needs images of at least {smallest} px, and these have {side}"
-            return found
-        measure = functools.partial(lpips, network)
-        return {"psnr": image.psnr, "ssim": image.ssim, name: measure, "l1": image.l1}
+            result.skip(str(name), why or f"it needs images of at least {smallest} px, and these have {side}")
+        else:
+            metrics[name] = functools.partial(lpips, network)
+        metrics[MetricName("l1")] = image.l1
+        return metrics | {MetricName(other): compute for other, compute in from_outside.registered("images").items()}
 
-    def _distances(
-        self, result: TaskResult, made: np.ndarray, dataset: Mapping[str, Split], device: torch.device
-    ) -> None:
+    def _add_distances(self, result: TaskResult, images: np.ndarray, work: Work) -> None:
         """Distances to the originals, and of two samples of originals: what chance alone gives."""
-        extractors = FeatureExtractors(self.extractors, str(device))
-        real, others = (extractors.features_of_split(dataset[name]) for name in ("test", "validation"))
-        found = image_sets.distances(real, extractors.features(made), paired=True, floor=(others, real))
-        result.metrics |= found.metrics
-        result.statistics |= found.statistics
+        extractors = FeatureExtractors(self.extractors, str(work.device))
+        real, others = (extractors.features_of_split(work.dataset[name]) for name in ("test", "validation"))
+        distances = image_sets.distances(real, extractors.features(images), paired=True, floor=(others, real))
+        result.metrics |= distances.metrics
+        result.statistics |= distances.statistics
         result.skipped |= extractors.skipped
 
 
-def _score(
-    result: TaskResult, metrics: Mapping[str, Compute], suffix: str, made: np.ndarray, originals: np.ndarray
-) -> None:
+def _score(result: TaskResult, metrics: Mapping[MetricName, Compute], split: Split, images: np.ndarray) -> None:
     """Add metrics of each image, batch by batch, so that memory does not grow with the images."""
-    starts = range(0, len(made), BATCH)
+    starts = range(0, len(images), BATCH)
     for name, compute in metrics.items():
-        parts = [compute(made[start : start + BATCH], originals[start : start + BATCH]) for start in starts]
-        values = np.concatenate(parts)
-        result.metrics[name + suffix] = Score(float(values.mean()), len(values))
-        result.per_example[name + suffix] = values
+        parts = [compute(images[start : start + BATCH], split.images[start : start + BATCH]) for start in starts]
+        result.add(name.metric, np.concatenate(parts), source=name.source, variant=split.variant)
 
 
 def _decode(decoder: Decoder, images: int) -> np.ndarray:
@@ -164,6 +154,7 @@ def _decoder(codes: Codes | None, mean: np.ndarray, device: torch.device) -> Dec
 
 
 def _mean_image(images: np.ndarray) -> np.ndarray:
+    """The mean of images uint8 [N, H, W, 3], rounded, uint8 [H, W, 3]."""
     total = np.zeros(images.shape[1:], np.float64)
     for start in range(0, len(images), BATCH):
         total += images[start : start + BATCH].sum(0, dtype=np.float64)
@@ -177,22 +168,21 @@ def _psnr_of_mean(mean: np.ndarray, originals: np.ndarray) -> float:
     return float(np.concatenate([image.psnr(np.broadcast_to(mean, part.shape), part) for part in parts]).mean())
 
 
-def _lpips(backbone: Backbone, device: str) -> tuple[Lpips | None, str]:
+def _lpips(backbone: LpipsBackbone, device: str) -> tuple[LpipsNetwork | None, str]:
     """LPIPS, or None and why."""
     try:
-        return Lpips(backbone, device), ""
+        return LpipsNetwork(backbone).to(device), ""
     except DataError as error:
         return None, str(error)
 
 
-def _codebook(codes: Codes, split: Split) -> dict[str, Score]:
-    """Use of the codes, all levels together and, for residual codes, each level; n counts tokens."""
+def _add_usage(result: TaskResult, codes: Codes, split: Split) -> None:
+    """Add use of the codes, all levels together and, for residual codes, each level; n counts tokens."""
     size = int(codes.codebook.shape[-2])
-    found = {}
     for level, counts in enumerate(codebook.count_codes(np.asarray(codes.array), size)):
-        suffix = f"/level-{level}" if level else ""
+        part = f"level-{level}" if level else ""
         tokens = int(counts.counts.sum())
-        for name, compute in CODEBOOK.items():
-            found[name + suffix] = Score(compute(counts), tokens)
+        for metric, compute in CODEBOOK.items():
+            result.add_whole(metric, compute(counts), tokens, part=part)
     bits = codebook.bits_per_pixel(size, codes.array[0].size, split.images[0, :, :, 0].size)
-    return found | {"bits_per_pixel": Score(bits, len(split))}
+    result.add_whole("bits_per_pixel", bits, len(split))

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import torch
+from typing_extensions import override
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Split
-from bench.contracts.method import Method
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics import clip_score
-from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from bench.presets import Budget
 from bench.registry import tasks
-from bench.text import load_text_encoder
-from tasks.parts.generator import sample, scores
+from bench.system import streams
+from bench.text.load import load_image_text_encoder, load_text_encoder
+from tasks.parts.generator import scores
 from tasks.parts.generator.discrete_diffusion import DiscreteDiffusion
-from tasks.parts.generator.fit import fitted
-from tasks.parts.generator.model import Autoregressive, CodeModel, no_indices
-from tasks.parts.generator.sample import make_images
+from tasks.parts.generator.model import Autoregressive, CodeModel
+from tasks.parts.generator.task import GeneratingTask
 from tasks.parts.generator.text_condition import TextCondition
 from tasks.parts.language.captions import check_captions, one_each
 from tasks.parts.networks.gpt import Sampling
+from tasks.parts.samples import markdown_table
 
 GENERATORS: dict[str, type[CodeModel]] = {"gpt": Autoregressive, "diffusion": DiscreteDiffusion}
-SAMPLING = Sampling(top_p=0.95, guidance=3.0)
-"""The same for every method; docs/choices.md says how it was chosen on validation images."""
 SHOWN = 24
 
 
@@ -44,7 +40,7 @@ SHOWN = 24
     reads_text=True,
 )
 @dataclass(frozen=True)
-class TextToImage:
+class TextToImage(GeneratingTask):
     """Images made from captions: GPT over codes with classifier-free guidance, or discrete diffusion.
 
     LG-VQ uses VQ-Diffusion (arXiv 2405.14206, App. A.1), which is `generator=diffusion`; GPT is the default since it
@@ -55,10 +51,11 @@ class TextToImage:
 
     text_encoder: str = "tiny-clip"
     generator: Literal["gpt", "diffusion"] = "gpt"
-    extractors: tuple[str, ...] = DEFAULT_EXTRACTORS
+    sampling: ClassVar[Sampling] = Sampling(top_p=0.95, guidance=3.0)
+    """docs/choices.md says how it was chosen on validation images."""
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         return {
             "version": 1,
             "generator": self.generator,
@@ -66,89 +63,56 @@ class TextToImage:
             "text_encoder": load_text_encoder(self.text_encoder).fingerprint(),
             "captions": "one of each image, drawn with the seed; in training another one each time",
             **clip_score.PROTOCOL,
-            **scores.protocol(self.extractors),
-            **sample.protocol(SAMPLING),
+            **self.shared_protocol(),
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """A method without indices has nothing to generate."""
-        return no_indices(method)
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,
-        seed: int,
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; `codes` None shows a random training image for each caption.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """See `bench.contracts.task.Task`.
 
         Raises:
             DataError: an image has no caption.
             TrainingDiverged: the generator's loss is not finite.
         """
-        draw = np.random.default_rng([seed, 2])
-        tests = [name for name in dataset if name.startswith("test")]
-        for name in tests:
-            check_captions(dataset[name])
-        captions = {name: one_each(dataset[name], range(len(dataset[name])), draw) for name in tests}
-        result = TaskResult(metrics={})
-        if codes is None:
-            made = {name: scores.training_images(dataset["train"], len(dataset[name]), seed) for name in tests}
-        else:
-            encoder = load_text_encoder(self.text_encoder, str(device))
-            model, result.cost["generator_fit_s"] = fitted(
-                GENERATORS[self.generator],
-                lambda: TextCondition(encoder, dataset["train"], captions, budget.width, seed),
-                codes["train"],
-                budget,
-                seed,
-                device,
-                dataset["train"].cache,
-            )
-            made = {}
-            for name in tests:
-                found = make_images(model, codes[name], name, SAMPLING, seed, device)
-                made[name] = found.images
-                if name == "test":
-                    result.cost["generate_ms_per_image"] = found.ms_per_image
+        rng = streams.generator(work.seed, "test captions")
+        for split in work.tests.values():
+            check_captions(split)
+        captions = {name: one_each(split, range(len(split)), rng) for name, split in work.tests.items()}
 
-        scores.score(result, made["test"], dataset, self.extractors, device)
-        for name in tests:
-            self._score_captions(result, name, made[name], captions[name], draw, device)
-        result.samples = _samples(made["test"], captions["test"])
+        def condition(_: Codes) -> TextCondition:
+            encoder = load_text_encoder(self.text_encoder, str(work.device))
+            return TextCondition(encoder, work.dataset["train"], captions, work.budget.width, work.seed)
+
+        result = TaskResult()
+        images = self.generate(work, result, condition, work.tests, GENERATORS[self.generator])
+        scores.score(result, images["test"], work, self.extractors)
+        self._score_captions(result, work, images, captions, rng)
+        rows = enumerate(captions["test"][:SHOWN], 1)
+        result.samples["captions.md"] = markdown_table(("image", "caption"), rows)
+        result.samples["images.png"] = grid_png(images["test"][:SHOWN], columns=8, scale=3)
         return result
 
     def _score_captions(
         self,
         result: TaskResult,
-        split: str,
-        images: np.ndarray,
-        captions: list[str],
-        draw: np.random.Generator,
-        device: torch.device,
+        work: Work,
+        images: Mapping[str, np.ndarray],
+        captions: Mapping[str, list[str]],
+        rng: np.random.Generator,
     ) -> None:
-        """How well images fit their captions, per image; with the encoder's name."""
-        suffix = f"_{self.text_encoder.replace('/', '-')}" + (
-            "" if split == "test" else f"@{split.removeprefix('test-')}"
-        )
+        """Add how well the images of each test split fit their captions, by the encoder's judgement."""
+        source = self.text_encoder.replace("/", "-")
         try:
-            encoder = clip_score.load_image_text_encoder(self.text_encoder, str(device))
+            encoder = load_image_text_encoder(self.text_encoder, str(work.device))
         except DataError as error:
-            result.skipped |= dict.fromkeys((f"clip_score{suffix}", f"r_precision{suffix}"), str(error))
+            result.skip(f"clip_score_{source}", str(error))
+            result.skip(f"r_precision_{source}", str(error))
             return
-        found = clip_score.cosines(encoder, images, captions)
-        for name, values in {
-            f"clip_score{suffix}": clip_score.clip_score(found),
-            f"r_precision{suffix}": clip_score.r_precision(found, captions, draw),
-        }.items():
-            result.metrics[name] = Score(float(values.mean(dtype=np.float64)), len(values))
-            result.per_example[name] = values
-
-
-def _samples(images: np.ndarray, captions: list[str]) -> dict[str, bytes | str]:
-    """Images for the first captions, row by row."""
-    lines = ["| image | caption |", "|--:|---|"]
-    lines += [f"| {number} | {caption} |" for number, caption in enumerate(captions[:SHOWN], 1)]
-    return {"captions.md": "\n".join(lines) + "\n", "images.png": grid_png(images[:SHOWN], columns=8, scale=3)}
+        for name, split in work.tests.items():
+            cosines = clip_score.cosines(encoder, images[name], captions[name])
+            fit = {
+                "clip_score": clip_score.clip_score(cosines),
+                "r_precision": clip_score.r_precision(cosines, captions[name], rng),
+            }
+            for metric, values in fit.items():
+                result.add(metric, values, source=source, variant=split.variant)

@@ -3,162 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
-from bench.contracts.codes import Codes
-from bench.contracts.data import DataSet, Split
-from bench.contracts.method import Method
+from bench.contracts.data import Split
+from bench.contracts.metric import Metric
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
 from bench.images import grid_png
 from bench.metrics import vqa_accuracy, wups
-from bench.presets import Budget
 from bench.registry import tasks
+from bench.system import streams
+from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.answers import score_answers
 from tasks.parts.language.questions import OUTSIDE, Asked
-from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
-from tasks.parts.networks import head
-from tasks.parts.networks.transformer import Transformer
-
-WORDS = 24
-PER_IMAGE = 16
-SCORING_BATCH = 250
-SHOWN = 16
+from tasks.parts.language.vocabulary import Vocabulary
+from tasks.parts.networks import head, question_head
+from tasks.parts.networks.answerer import WORDS, Answerer
+from tasks.parts.samples import evenly_spaced, markdown_table
 
 
-@tasks.register("vqa", needs=("questions",), metrics=("accuracy", "vqa_accuracy", "wups"), blind="question only")
-class VisualQuestionAnswering:
+@tasks.register(
+    "vqa",
+    needs=("questions",),
+    metrics=(
+        "accuracy",
+        Metric(
+            "vqa_accuracy",
+            higher_is_better=True,
+            about="Agreement with the annotators (Antol et al. 2015), as VQA v2 evaluates it.",
+        ),
+        Metric(
+            "wups",
+            higher_is_better=True,
+            about="Nearness of answers in WordNet (Malinowski and Fritz 2014), a tenth of it below the threshold.",
+        ),
+    ),
+    blind="question only",
+)
+@dataclass(frozen=True)
+class VisualQuestionAnswering(Task):
     """Answers to questions from the codes: a transformer reads both, its last hidden state picks an answer.
 
     As in LG-VQ (arXiv 2405.14206, App. A.1), except that the question attends to an encoding of the codes instead of
-    following them in one sequence, so that an image is encoded once for all its questions.
+    following them in one sequence, so that an image is encoded once for all its questions. The blind baseline is the
+    same network without its image part.
     """
 
+    @override
     def protocol(self) -> Mapping[str, object]:
-        """What determines the values besides the method."""
         return {
             "version": 2,
             "score": "exact match with the answer; an answer never seen in training counts as wrong",
             "words": f"plain vocabulary of the training questions, cut to {WORDS - 1} words",
-            "questions": f"all of an image, at most {PER_IMAGE} drawn in a training step",
+            "questions": f"all of an image, at most {question_head.PER_IMAGE} drawn in a training step",
             **vqa_accuracy.PROTOCOL,
             **wups.protocol(),
             **head.PROTOCOL,
         }
 
-    def skip(self, dataset: DataSet, method: Method | None) -> str | None:  # noqa: ARG002 - part of the contract
-        """Every method has code vectors, so nothing is left out."""
-        return None
-
-    def run(
-        self,
-        codes: Mapping[str, Codes] | None,
-        dataset: Mapping[str, Split],
-        budget: Budget,
-        seed: int,
-        device: torch.device,
-    ) -> TaskResult:
-        """See `bench.contracts.Task`; `codes` None is the same network without its image part.
+    @override
+    def run(self, work: Work) -> TaskResult:
+        """See `bench.contracts.task.Task`.
 
         Raises:
             TrainingDiverged: the head's loss is not finite.
         """
-        questions = dataset["train"].questions
-        vocabulary = Vocabulary(question.text for question in questions)
-        answers = sorted({question.answer for question in questions})
-        training = None if codes is None else codes["train"]
+        training = work.dataset["train"].questions
+        vocabulary = Vocabulary(question.text for question in training)
+        answers = sorted({question.answer for question in training})
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = Answerer(len(vocabulary), len(answers), budget, training).to(device)
-        _fit(model, Asked.of(questions, vocabulary, answers, WORDS), training, budget, seed, device)
+            torch.manual_seed(work.seed)
+            model = Answerer(len(vocabulary), len(answers), work.budget, work.codes_of("train")).to(work.device)
+        asked = Asked.of(training, vocabulary, answers, WORDS)
 
-        result = TaskResult(metrics={})
-        for name, split in dataset.items():
+        def loss(logits: Tensor, numbers: np.ndarray) -> Tensor:
+            wanted = torch.from_numpy(np.where(numbers == OUTSIDE, OUTSIDE, asked.answers[numbers]))
+            return F.cross_entropy(logits.float(), wanted.to(work.device), ignore_index=OUTSIDE)
+
+        question_head.fit(model, asked, loss, work, streams.generator(work.seed, "batches"))
+        result = TaskResult()
+        for name, split in work.dataset.items():
             if name == "train":
                 continue
-            asked = Asked.of(split.questions, vocabulary, answers, WORDS)
-            predicted = _predict(model, asked, None if codes is None else codes[name], device)
-            suffix = "" if name == "test" else f"@{name.removeprefix('test-')}"
-            score_answers(result, suffix, split.questions, [answers[number] for number in predicted])
+            best = question_head.predict(
+                lambda ids, vectors: model(ids, vectors).argmax(1),
+                Asked.of(split.questions, vocabulary, answers, WORDS),
+                own_vectors(work.codes_of(name), work.device),
+                work.device,
+            )
+            predicted = [answers[number] for number in best]
+            score_answers(result, split, predicted)
             if name == "test":
-                result.samples = _samples(split, answers, predicted)
+                result.samples = _samples(split, predicted)
         return result
 
 
-class Answerer(nn.Module):
-    """Logits over answers from an image's codes and a question; without codes, from the question alone."""
-
-    def __init__(self, words: int, answers: int, budget: Budget, training: Codes | None) -> None:
-        super().__init__()
-        width, layers = budget.width, budget.layers
-        self.words = nn.Embedding(words, width, padding_idx=PADDING)
-        self.question = Transformer(width, layers, WORDS, cross=training is not None)
-        self.answer = nn.Linear(width, answers)
-        if training is not None:
-            self.reader = head.CodeReader(training, width)
-            self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
-
-    def forward(self, ids: Tensor, vectors: Tensor | None) -> Tensor:
-        """Question ids [B * n, L] and code vectors [B, T, D], n questions an image, to logits [B * n, answers]."""
-        context = None if vectors is None else self.image(self.reader(vectors))
-        hidden = self.question(self.words(ids), ids != PADDING, context)
-        last = hidden[torch.arange(len(ids), device=ids.device), (ids == END).int().argmax(1)]
-        logits: Tensor = self.answer(last)
-        return logits
-
-
-def _logits(
-    model: Answerer, asked: Asked, rows: np.ndarray, numbers: np.ndarray, codes: Codes | None, device: torch.device
-) -> Tensor:
-    """[B * n, answers] of the questions [B, n] of asked.images[rows]; where no question stands, anything."""
-    ids = asked.ids[numbers.reshape(-1)]
-    longest = int((ids != PADDING).sum(1).max())
-    vectors = None if codes is None else codes.vectors(asked.images[rows], device)
-    logits: Tensor = model(torch.from_numpy(ids[:, :longest]).to(device), vectors)
-    return logits
-
-
-def _fit(
-    model: Answerer, asked: Asked, codes: Codes | None, budget: Budget, seed: int, device: torch.device
-) -> None:
-    draw = np.random.default_rng([seed, 0])
-    rows_left = np.empty(0, np.int64)
-
-    def loss() -> Tensor:
-        nonlocal rows_left
-        while len(rows_left) < budget.batch_size:
-            rows_left = np.concatenate([rows_left, draw.permutation(len(asked.images))])
-        rows, rows_left = rows_left[: budget.batch_size], rows_left[budget.batch_size :]
-        numbers = asked.of_images(rows, PER_IMAGE, draw)
-        logits = _logits(model, asked, rows, numbers, codes, device)
-        wanted = np.where(numbers == OUTSIDE, OUTSIDE, asked.answers[numbers]).reshape(-1)
-        return F.cross_entropy(logits.float(), torch.from_numpy(wanted).to(device), ignore_index=OUTSIDE)
-
-    head.fit(model, loss, budget, device)
-
-
-def _predict(model: Answerer, asked: Asked, codes: Codes | None, device: torch.device) -> np.ndarray:
-    """Answer classes int64 [Q], in the order of the split's list of questions."""
-    predicted = np.empty(len(asked.order), np.int64)
-    for start in range(0, len(asked.images), SCORING_BATCH):
-        rows = np.arange(start, min(start + SCORING_BATCH, len(asked.images)))
-        numbers = asked.of_images(rows)
-        with torch.inference_mode(), head.autocast(device):
-            best = _logits(model, asked, rows, numbers, codes, device).argmax(1).cpu().numpy()
-        there = numbers.reshape(-1) != OUTSIDE
-        predicted[asked.order[numbers.reshape(-1)[there]]] = best[there]
-    return predicted
-
-
-def _samples(split: Split, answers: Sequence[str], predicted: np.ndarray) -> dict[str, bytes | str]:
+def _samples(split: Split, predicted: Sequence[str]) -> dict[str, bytes | str]:
     """Evenly spaced questions with their answers, and the images they are about, row by row."""
-    shown = np.linspace(0, len(split.questions) - 1, min(SHOWN, len(split.questions))).astype(int)
-    lines = ["| image | question | answer | prediction |", "|--:|---|---|---|"]
-    for number, row in enumerate(shown, 1):
-        question = split.questions[row]
-        lines.append(f"| {number} | {question.text} | {question.answer} | {answers[predicted[row]]} |")
-    images = np.stack([split.images[split.questions[row].image] for row in shown])
-    return {"questions.md": "\n".join(lines) + "\n", "images.png": grid_png(images, columns=4, scale=3)}
+    shown = evenly_spaced(len(split.questions))
+    questions = [split.questions[row] for row in shown]
+    rows = [
+        (number, question.text, question.answer, predicted[row])
+        for number, (row, question) in enumerate(zip(shown, questions, strict=True), 1)
+    ]
+    table = markdown_table(("image", "question", "answer", "prediction"), rows)
+    images = np.stack([split.images[question.image] for question in questions])
+    return {"questions.md": table, "images.png": grid_png(images, columns=4, scale=3)}

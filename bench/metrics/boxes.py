@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.registry import metrics
-
 ENOUGH = 0.5
 
 
-@metrics.register("box_iou", higher_is_better=True, unit="")
 def box_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Intersection over union of each predicted box, cut to the image, with the true one, float64 [N] in [0, 1].
 
@@ -30,7 +27,6 @@ def box_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return found
 
 
-@metrics.register("box_accuracy", higher_is_better=True, unit="")
 def box_accuracy(iou: np.ndarray) -> np.ndarray:
     """Whether a box is right (Acc@0.5, as TransVG evaluates): IoU [N] at least 0.5; float32 [N] of 0 and 1."""
     right: np.ndarray = (iou >= ENOUGH).astype(np.float32)

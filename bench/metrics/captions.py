@@ -107,19 +107,16 @@ def spice(references: References, captions: Captions) -> Scored:
     return Scored(value, np.array([score["All"]["f"] for score in scores]))
 
 
-@metrics.register("caption_length", higher_is_better=None, unit="words")
 def caption_length(captions: Captions) -> Scored:
     """Words of each caption, punctuation not counted."""
     return _mean([len(words.split()) for (words,) in captions.values()])
 
 
-@metrics.register("novelty", higher_is_better=None, unit="")
 def novelty(captions: Sequence[str], training: Collection[str]) -> Scored:
     """Share of captions that are no training caption; all texts must be written alike (capitals, commas)."""
     return _mean([caption not in training for caption in captions])
 
 
-@metrics.register("distinct_captions", higher_is_better=None, unit="")
 def distinct_captions(captions: Sequence[str]) -> Scored:
     """Number of different captions over the number of captions; each has 1 / (how often it stands there)."""
     times = Counter(captions)

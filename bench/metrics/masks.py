@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.registry import metrics
 
-
-@metrics.register("mask_agreement", higher_is_better=True, unit="")
 def mask_agreement(found: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Mean intersection over union of the classes in each given mask, the background's included, float64 [N].
 

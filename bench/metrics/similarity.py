@@ -6,10 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.registry import metrics
 
-
-@metrics.register("similarity_mse", higher_is_better=False, unit="")
 def similarity_mse(words: Tensor, codes: Tensor) -> float:
     """Mean squared difference of the two matrices of cosines, without their diagonals (arXiv 2405.14206, Table 4).
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from bench.metrics.vqa_words import ARTICLES, CONTRACTIONS, NUMBERS
-from bench.registry import metrics
 
 ENOUGH = 3
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
@@ -21,7 +20,6 @@ PROTOCOL = {
 }
 
 
-@metrics.register("vqa_accuracy", higher_is_better=True, unit="")
 def vqa_accuracy(answer: str, annotators: Sequence[str]) -> float:
     """Agreement of an answer with the annotators' ones (Antol et al. 2015), from 0 to 1.
 

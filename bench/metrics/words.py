@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.registry import metrics
 
-
-@metrics.register("word_recall", higher_is_better=True, unit="")
 def word_recall(guessed: np.ndarray, truth: np.ndarray, masked: np.ndarray) -> np.ndarray:
     """Whether each masked word was guessed, float32 [words] of 0 and 1, caption by caption; the mean is recall@1.
 

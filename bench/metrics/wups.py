@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from bench.errors import DataError
-from bench.registry import metrics
 
 if TYPE_CHECKING:
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
@@ -30,7 +29,6 @@ LEXICOGRAPHERS = 45
 """How many files WordNet was written in; a synset's line begins with the number of its own."""
 
 
-@metrics.register("wups", higher_is_better=True, unit="")
 def wups(similarity: np.ndarray, threshold: float) -> np.ndarray:
     """WUPS (Malinowski and Fritz 2014) from similarities [N], float64 [N]: what is below the threshold counts a tenth.
 

@@ -1,4 +1,4 @@
-"""What stands for an image where a task shows what its codes are worth: its codes, their mean, another image's."""
+"""Controls for image information: an image's own codes, the mean code (no image), and another image's codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.contracts.codes import Codes
 BATCH = 64
 
 Vectors = Callable[[np.ndarray], Tensor]
-"""Numbers of test images to code vectors [B, h*w, D]."""
+"""Numbers of B images of a split to their code vectors [B, h*w, D]."""
 
 PROTOCOL = {
     "no-image": "mean code vector of the training images at each position",
@@ -21,20 +21,35 @@ PROTOCOL = {
 }
 
 
-def image_controls(codes: Mapping[str, Codes], draw: np.random.Generator, device: torch.device) -> dict[str, Vectors]:
-    """Variant to what stands for the test images; "" are the images themselves."""
+def own_vectors(codes: Codes | None, device: torch.device) -> Vectors:
+    """Each image's own code vectors; for a blind baseline (codes None) images without any code, [B, 0, 0]."""
+    if codes is None:
+        return lambda rows: no_codes(rows, device)
+    return lambda rows: codes.vectors(rows, device)
+
+
+def no_codes(rows: np.ndarray, device: torch.device) -> Tensor:
+    """Images without any code: [B, 0, 0]."""
+    return torch.empty(len(rows), 0, 0, device=device)
+
+
+def image_controls(codes: Mapping[str, Codes], rng: np.random.Generator, device: torch.device) -> dict[str, Vectors]:
+    """The code vectors of test images ("") and of their controls ("no-image", "shuffled-image"), by variant."""
     test, mean = codes["test"], mean_vectors(codes["train"], device)
-    other = derangement(len(test), draw)
+    other = derangement(len(test), rng)
     return {
-        "": lambda rows: test.vectors(rows, device),
+        "": own_vectors(test, device),
         "no-image": lambda rows: mean.expand(len(rows), -1, -1),
         "shuffled-image": lambda rows: test.vectors(other[rows], device),
     }
 
 
-def derangement(count: int, draw: np.random.Generator) -> np.ndarray:
-    """A permutation of `count` numbers that leaves none in its place (where there are two or more): one cycle."""
-    cycle = draw.permutation(count)
+def derangement(count: int, rng: np.random.Generator) -> np.ndarray:
+    """A random permutation of `count` numbers, int64 [count], with none in its own place (if there are two or more).
+
+    It is one cycle through all numbers.
+    """
+    cycle = rng.permutation(count)
     other = np.empty_like(cycle)
     other[cycle] = np.roll(cycle, 1)
     return other

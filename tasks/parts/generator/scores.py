@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from bench.contracts.data import Split
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.metrics import image_sets, precision_recall
 
 MANIFOLD = "efficientnet-lite0"
@@ -26,30 +26,22 @@ def protocol(extractors: Sequence[str]) -> dict[str, object]:
     }
 
 
-def score(
-    result: TaskResult,
-    images: np.ndarray,
-    dataset: Mapping[str, Split],
-    extractors: Sequence[str],
-    device: torch.device,
-) -> None:
+def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequence[str]) -> None:
     """Add distances, their floor, precision and recall of images uint8 [N, H, W, 3], and the statistics behind them."""
-    networks = image_sets.FeatureExtractors(extractors, str(device))
-    real, made = networks.features_of_split(dataset["test"]), networks.features(images)
-    found = image_sets.distances(real, made, False, floor=(networks.features_of_split(dataset["validation"]), real))
-    result.metrics |= found.metrics
-    result.statistics |= found.statistics
+    networks = image_sets.FeatureExtractors(extractors, str(work.device))
+    real, validation = (networks.features_of_split(work.dataset[name]) for name in ("test", "validation"))
+    generated = networks.features(images)
+    distances = image_sets.distances(real, generated, False, floor=(validation, real))
+    result.metrics |= distances.metrics
+    result.statistics |= distances.statistics
     result.skipped |= networks.skipped
-    if MANIFOLD not in made:
+    if MANIFOLD not in generated:
         why = networks.skipped.get(f"fd_{MANIFOLD}", f"{MANIFOLD} is not among the extractors")
-        result.skipped |= {"precision": why, "recall": why}
+        result.skip("precision", why)
+        result.skip("recall", why)
         return
-    for name, values in {
-        "precision": precision_recall.precision(real[MANIFOLD], made[MANIFOLD]),
-        "recall": precision_recall.recall(real[MANIFOLD], made[MANIFOLD]),
-    }.items():
-        result.metrics[name] = Score(float(values.mean(dtype=np.float64)), len(values))
-        result.per_example[name] = values
+    result.add("precision", precision_recall.precision(real[MANIFOLD], generated[MANIFOLD]))
+    result.add("recall", precision_recall.recall(real[MANIFOLD], generated[MANIFOLD]))
 
 
 def training_images(training: Split, count: int, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.contracts.method import MaskAt, WordPredictor
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.result import TaskResult
 from bench.metrics.words import word_recall
 from tasks.parts.image_controls import Vectors
 
@@ -31,12 +31,13 @@ def guess(
     return found
 
 
-def score_words(result: TaskResult, name: str, guessed: np.ndarray, ids: np.ndarray, masked: np.ndarray) -> None:
-    """Recall over all masked words; beside each word's score, its image."""
-    found = word_recall(guessed, ids, masked)
-    result.metrics[f"word_recall{name}"] = Score(float(found.mean(dtype=np.float64)), len(found))
-    result.per_example[f"word_recall{name}"] = found
-    result.per_example[f"image{name}"] = np.nonzero(masked)[0]
+def score_words(
+    result: TaskResult, guessed: np.ndarray, ids: np.ndarray, masked: np.ndarray, part: str, variant: str
+) -> None:
+    """Add the recall over all masked words, with each word's score and image; all arrays [N, L]."""
+    result.add(
+        "word_recall", word_recall(guessed, ids, masked), part=part, variant=variant, images=np.nonzero(masked)[0]
+    )
 
 
 def word_table(

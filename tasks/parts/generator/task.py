@@ -1,0 +1,75 @@
+"""What tasks that generate images share: a generator is fitted to codes, and its images are compared with real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+from typing_extensions import override
+
+from bench.contracts.codes import Codes
+from bench.contracts.data import DataSet
+from bench.contracts.method import Method
+from bench.contracts.result import TaskResult
+from bench.contracts.task import Task, Work
+from bench.metrics.image_sets import DEFAULT_EXTRACTORS
+from tasks.parts.generator import sample, scores
+from tasks.parts.generator.fit import fitted
+from tasks.parts.generator.model import Autoregressive, CodeModel, Condition
+from tasks.parts.generator.sample import make_images
+from tasks.parts.networks.gpt import Sampling
+
+
+@dataclass(frozen=True)
+class GeneratingTask(Task):
+    """A task that generates images; its blind baseline shows random training images instead.
+
+    extractors: on whose features distances are taken. sampling: how codes are drawn, the same for every method.
+    """
+
+    extractors: tuple[str, ...] = DEFAULT_EXTRACTORS
+    sampling: ClassVar[Sampling] = Sampling()
+
+    def shared_protocol(self) -> dict[str, object]:
+        """What every generating task adds to its protocol."""
+        return {**scores.protocol(self.extractors), **sample.protocol(self.sampling)}
+
+    @override
+    def skip(self, dataset: DataSet, method: Method | None) -> str | None:
+        return None if method is None or method.discrete else "the method has no indices to generate"
+
+    def generate(
+        self,
+        work: Work,
+        result: TaskResult,
+        condition: Callable[[Codes], Condition],
+        splits: Iterable[str] = ("test",),
+        model: type[CodeModel] = Autoregressive,
+        given: Callable[[Tensor], Tensor] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """An image for each one of some splits, uint8 [N, H, W, 3] by split; its cost is added to the result.
+
+        Args:
+            work: without codes, random training images are returned.
+            condition: from the training codes to what the generator is told of an image.
+            splits: their names. model: the kind of generator.
+            given: see `make_images`.
+
+        Raises:
+            TrainingDiverged: the generator's loss is not finite.
+        """
+        training, codes, seed = work.dataset["train"], work.codes, work.seed
+        if codes is None:
+            return {name: scores.training_images(training, len(work.dataset[name]), seed) for name in splits}
+        generator, result.cost["generator_fit_s"] = fitted(
+            model, lambda: condition(codes["train"]), codes["train"], work.budget, seed, work.device, training.cache
+        )
+        images = {}
+        for name in splits:
+            images[name], spent = make_images(generator, codes[name], name, self.sampling, seed, work.device, given)
+            if name == "test":
+                result.cost["generate_ms_per_image"] = spent
+        return images

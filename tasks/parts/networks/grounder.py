@@ -1,0 +1,44 @@
+"""The network that finds the box an expression refers to from an image's codes."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contracts.codes import Codes
+from bench.presets import Budget
+from tasks.parts.language.vocabulary import PADDING
+from tasks.parts.networks import head
+from tasks.parts.networks.transformer import Transformer
+
+WORDS = 20
+"""Longest expression, its end counted."""
+
+
+class Grounder(nn.Module):
+    """Boxes from code vectors and expressions."""
+
+    def __init__(self, words: int, budget: Budget, training: Codes) -> None:
+        super().__init__()
+        width, layers = budget.width, budget.layers
+        self.reader = head.CodeReader(training, width)
+        self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
+        self.token = nn.Parameter(torch.randn(width))
+        self.words = nn.Embedding(words, width, padding_idx=PADDING)
+        self.expression = Transformer(width, layers, 1 + WORDS, cross=True)
+        self.box = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4)
+        )
+
+    def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:
+        """Boxes [B * n, 4] in (0, 1): centre x, centre y, width, height.
+
+        Args:
+            ids: words of n expressions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D].
+        """
+        read = torch.cat([self.token.expand(len(ids), 1, -1), self.words(ids)], 1)  # [B * n, 1 + L, W]
+        real = F.pad(ids != PADDING, (1, 0), value=True)
+        state = self.expression(read, real, self.image(self.reader(vectors)))[:, 0]  # the token's last, [B * n, W]
+        with torch.autocast(ids.device.type, enabled=False):  # bf16 resolves coordinates in [0, 1] to about 1/256 only
+            return torch.sigmoid(self.box(state.float()))

@@ -1,0 +1,67 @@
+"""Heads that read an image's codes once for all questions (or expressions) about it: how they are fitted, and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.contracts.task import Work
+from bench.system.batches import shuffled
+from tasks.parts.image_controls import Vectors, own_vectors
+from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.vocabulary import PADDING
+from tasks.parts.networks import head
+
+PER_IMAGE = 16
+BATCH = 250
+"""Images at once where nothing is fitted."""
+
+Network = Callable[[Tensor, Tensor], Tensor]
+"""From the words of n questions an image, int64 [B * n, L], and code vectors [B, h*w, D] to outputs [B * n, ...]."""
+Loss = Callable[[Tensor, np.ndarray], Tensor]
+"""From outputs [B * n, ...] and the numbers of their questions [B * n], `OUTSIDE` where none stands, to a scalar."""
+
+
+def fit(model: nn.Module, questions: Asked, loss: Loss, work: Work, rng: np.random.Generator) -> None:
+    """Fit a `Network` to the training codes, in batches of images with at most `PER_IMAGE` questions each.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    vectors = own_vectors(work.codes_of("train"), work.device)
+    batches = shuffled(len(questions.images), work.budget.batch_size, rng)
+
+    def next_loss() -> Tensor:
+        rows = next(batches)
+        numbers = questions.of_images(rows, PER_IMAGE, rng)
+        return loss(_outputs(model, questions, rows, numbers, vectors), numbers.reshape(-1))
+
+    head.fit(model, next_loss, work.budget, work.device)
+
+
+def predict(network: Network, questions: Asked, vectors: Vectors, device: torch.device) -> np.ndarray:
+    """The network's output for every question, [Q, ...], in the order of the split's list of questions."""
+    outputs, places = [], []
+    for start in range(0, len(questions.images), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(questions.images)))
+        numbers = questions.of_images(rows)
+        with torch.inference_mode(), head.autocast(device):
+            output = _outputs(network, questions, rows, numbers, vectors).cpu().numpy()
+        there = numbers.reshape(-1) != OUTSIDE
+        outputs.append(output[there])
+        places.append(questions.order[numbers.reshape(-1)[there]])
+    grouped = np.concatenate(outputs)  # those of one image together
+    listed = np.empty_like(grouped)
+    listed[np.concatenate(places)] = grouped
+    return listed
+
+
+def _outputs(network: Network, questions: Asked, rows: np.ndarray, numbers: np.ndarray, vectors: Vectors) -> Tensor:
+    """[B * n, ...] of the questions [B, n] of questions.images[rows]; where no question stands, anything."""
+    ids = questions.ids[numbers.reshape(-1)]
+    longest = int((ids != PADDING).sum(1).max())
+    codes = vectors(questions.images[rows])
+    return network(torch.from_numpy(ids[:, :longest]).to(codes.device), codes)
