@@ -17,7 +17,7 @@ from bench.features import efficientnet, inception, weights
 from bench.features import open_clip as open_clip_features
 from bench.features.extractor import distance_names, load_extractor
 from bench.metrics import image_sets
-from bench.registry import extractors, metric_facts, metric_family
+from bench.registry import extractors, metric_of
 from bench.system.torchvision_ops import make_importable
 from bench.text.load import load_text_encoder
 
@@ -181,7 +181,7 @@ def test_every_extractor_has_distances_that_are_registered() -> None:
     assert names["efficientnet-lite0"] == ("fd_efficientnet-lite0", "kd_efficientnet-lite0")
     assert names["inception"] == ("fid", "kid")
     for metric in (metric for found in names.values() for metric in found):
-        assert metric_family(metric) in image_sets.MEASURES
-        assert metric_facts(metric)["higher_is_better"] is False
+        assert metric_of(metric).name in image_sets.MEASURES
+        assert metric_of(metric).higher_is_better is False
     with pytest.raises(UsageError, match="did you mean 'inception'"):
         load_extractor("incepton")

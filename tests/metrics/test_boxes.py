@@ -71,4 +71,4 @@ def test_a_box_that_is_not_finite_is_refused() -> None:
 
 def test_they_are_metrics() -> None:
     for name in ("box_accuracy@novel-pairs", "box_iou@no-image"):
-        assert metric_of(name) == {"higher_is_better": True, "unit": ""}
+        assert (metric_of(name).higher_is_better, metric_of(name).unit) == (True, "")

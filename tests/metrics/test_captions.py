@@ -119,7 +119,7 @@ def test_perfect_captions_have_the_best_values(no_java: None) -> None:
     for name, value in best.items():
         assert found[name].value == pytest.approx(value, abs=1e-6)
         assert found[name].per_image == pytest.approx(np.full(3, value), abs=1e-6)
-        assert metric_of(name) == {"higher_is_better": True, "unit": ""}
+        assert (metric_of(name).higher_is_better, metric_of(name).unit) == (True, "")
     assert found["caption_length"].per_image.tolist() == [5, 6, 8]
 
 

@@ -68,11 +68,11 @@ def test_true_images_fit_their_captions_better_the_less_they_are_degraded(scenes
 
 
 def test_an_encoder_without_images_is_an_error_one_can_act_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.metrics import clip_score as module
+    from bench.text import load
 
     class OnlyText:
         pass
 
-    monkeypatch.setattr(module, "load_text_encoder", lambda name, device: OnlyText())
+    monkeypatch.setattr(load, "load_text_encoder", lambda name, device: OnlyText())
     with pytest.raises(DataError, match="no image tower"):
         load_image_text_encoder("minilm")

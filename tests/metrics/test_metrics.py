@@ -132,7 +132,7 @@ def test_more_damage_scores_worse(steps: list[tuple[float, float]]) -> None:
     damaged = [images, *(worse(images, noise, blur) for noise, blur in steps)]
     for name, compute in {"psnr": image.psnr, "ssim": image.ssim, "l1": image.l1}.items():
         values = [compute(others, images).mean() for others in damaged]
-        assert values == sorted(values, reverse=metrics.get(name).facts["higher_is_better"])
+        assert values == sorted(values, reverse=metrics.get(name).facts.higher_is_better)
 
 
 def test_images_that_do_not_match_are_refused() -> None:
@@ -403,6 +403,6 @@ def test_kinds_share_out_all_examples() -> None:
 
 
 def test_variants_have_the_direction_of_their_metric() -> None:
-    assert metric_of("fd_tinyclip@novel-pairs") == {"higher_is_better": False, "unit": ""}
-    assert metric_of("psnr@novel-pairs") == {"higher_is_better": True, "unit": "dB"}
+    for name, better, unit in (("fd_tinyclip@novel-pairs", False, ""), ("psnr@novel-pairs", True, "dB")):
+        assert (metric_of(name).higher_is_better, metric_of(name).unit) == (better, unit)
     assert metric_of("usage/level-1").higher_is_better is None

@@ -97,4 +97,5 @@ def test_contractions_are_those_of_the_official_table() -> None:
 
 
 def test_it_is_a_metric() -> None:
-    assert metric_of("vqa_accuracy@validation") == {"higher_is_better": True, "unit": ""}
+    metric = metric_of("vqa_accuracy@validation")
+    assert (metric.higher_is_better, metric.unit) == (True, "")

@@ -92,7 +92,8 @@ def test_below_the_threshold_counts_a_tenth() -> None:
 
 
 def test_variants_of_wups_are_known() -> None:
-    assert metric_of("wups_0.9") == metric_of("wups_0.0") == {"higher_is_better": True, "unit": ""}
+    assert metric_of("wups_0.9") == metric_of("wups_0.0")
+    assert (metric_of("wups_0.9").higher_is_better, metric_of("wups_0.9").unit) == (True, "")
 
 
 # where WordNet is

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.metrics.similarity import similarity_mse
-from bench.registry import metric_facts
+from bench.registry import metric_of
 from tasks.parts.language.similarity import caption_similarity, orthogonal_similarity, standardised, word_directions
 from tasks.parts.networks.head import CodeReader
 
@@ -67,7 +67,8 @@ def test_the_diagonal_does_not_count() -> None:
     assert similarity_mse(half, torch.eye(2)) == pytest.approx(0.25)
     assert similarity_mse(half, torch.ones(2, 3)) == pytest.approx(0.25)
     assert similarity_mse(half, torch.zeros(2, 3)) == pytest.approx(0.25)
-    assert metric_facts("similarity_mse@random-match") == {"higher_is_better": False, "unit": ""}
+    metric = metric_of("similarity_mse@random-match")
+    assert (metric.higher_is_better, metric.unit) == (False, "")
 
 
 @pytest.mark.parametrize(("words", "codes"), [(1, 1), (0, 0), (3, 2)])
