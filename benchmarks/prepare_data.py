@@ -44,7 +44,7 @@ def measure(name: str, dataset: DataSet, cache: Path) -> None:
     start = time.process_time()
     dataset.split("train", cache)
     print(f"{name} read train: {time.process_time() - start:.2f} s")
-    for split in (found for found in splits if found.startswith("test")):
+    for split in (tested for tested in splits if tested.startswith("test")):
         blind = blind_accuracy(splits["train"], splits[split])
         print(f"{name} {split} blind: " + ", ".join(f"{kind} {value:.3f}" for kind, value in blind.items()))
 
@@ -56,12 +56,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32)
     arguments = parser.parse_args()
     for name in arguments.names or datasets.names():
-        kind = datasets.get(name).load()
-        if kind.needs_root:
+        entry = datasets.get(name)
+        if entry.facts.reads_files:
             print(f"{name}: skipped, it is read from a folder")
             continue
         with tempfile.TemporaryDirectory() as cache:
-            measure(name, kind(size=arguments.size), Path(cache))
+            measure(name, entry.load()(size=arguments.size), Path(cache))
 
 
 if __name__ == "__main__":

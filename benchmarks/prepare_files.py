@@ -20,17 +20,17 @@ from PIL import Image, ImageFilter
 from bench.data.pixels.prepared import read
 from bench.data.reading.decode import Shape, decode_all
 from bench.data.reading.examples import Example, ImageFile
-from bench.data.reading.write import write
+from bench.data.reading.write import write_prepared
 
 BATCH = 32
 
 
 def photographs(folder: Path, count: int, different: int = 50) -> list[Example]:
     """JPEGs with the spectrum of photographs (smoothed noise at three scales), quality 90: about 60 kB each."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     packed = []
     for _ in range(different):
-        layers = [Image.fromarray(generator.integers(0, 256, (375, 500, 3)).astype(np.uint8)) for _ in range(3)]
+        layers = [Image.fromarray(rng.integers(0, 256, (375, 500, 3)).astype(np.uint8)) for _ in range(3)]
         blurred = [
             np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)), float)
             for layer, radius in zip(layers, (1, 4, 24), strict=True)
@@ -60,7 +60,7 @@ def decoding(examples: list[Example], size: int) -> float:
 def preparing(examples: list[Example], folder: Path, size: int) -> tuple[float, float, float]:
     """Seconds with all cores; MiB of the prepared array; highest MiB of this process and of its largest worker."""
     start = time.perf_counter()
-    write(examples, folder, Shape(size, "crop"), quiet)
+    write_prepared(examples, folder, Shape(size, "crop"), quiet)
     spent = time.perf_counter() - start
     own, worker = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return spent, (folder / "images.npy").stat().st_size / 2**20, own + worker
@@ -69,8 +69,8 @@ def preparing(examples: list[Example], folder: Path, size: int) -> tuple[float, 
 def reading(folder: Path, batches: int = 2_000) -> float:
     """Images per second read in random batches."""
     split = read("train", folder)
-    generator = np.random.default_rng(0)
-    rows = [np.sort(generator.integers(0, len(split), BATCH)) for _ in range(batches)]
+    rng = np.random.default_rng(0)
+    rows = [np.sort(rng.integers(0, len(split), BATCH)) for _ in range(batches)]
     start = time.perf_counter()
     for chosen in rows:
         np.asarray(split.images[chosen])

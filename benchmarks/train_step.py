@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import BenchError
@@ -46,7 +45,6 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
     method = entry.load()(**resolve(entry.load(), dict(entry.facts.arguments), given))
     encoder = load_text_encoder("tiny-clip", str(device)) if method.needs_text else None
     tokenizer: Tokenizer = method.build(preset, "emoji-scenes", encoder)
-    assert isinstance(tokenizer, nn.Module)
     tokenizer.to(device).train()
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in `bench.experiment.train`
     images = torch.rand(preset.batch_size, 3, preset.image_size, preset.image_size, device=device) * 2 - 1
@@ -109,17 +107,17 @@ def main() -> None:
     print(f"{named}; {arguments.preset}, batch {preset.batch_size}, {preset.precision}, torch {torch.__version__}")
     print("| method | parameters | training, images/s | ratio | encoding, images/s | decoding, images/s | peak MiB |")
     print("|---|--:|--:|--:|--:|--:|--:|")
-    first = None
+    first_rate = None
     for name in arguments.methods.split(","):
         try:
-            found = measure(name, preset, arguments.set, arguments.steps, device)
+            figures = measure(name, preset, arguments.set, arguments.steps, device)
         except BenchError as error:
             print(f"| {name} | not measured: {error} | | | | | |")
             continue
-        first = first or found.train
+        first_rate = first_rate or figures.train
         print(
-            f"| {name} | {found.parameters:,} | {found.train:,.1f} | {found.train / first:.2f} "
-            f"| {found.encode:,.0f} | {found.decode:,.0f} | {found.memory:,.0f} |",
+            f"| {name} | {figures.parameters:,} | {figures.train:,.1f} | {figures.train / first_rate:.2f} "
+            f"| {figures.encode:,.0f} | {figures.decode:,.0f} | {figures.memory:,.0f} |",
             flush=True,
         )
 

@@ -49,11 +49,11 @@ def build_vocabulary(splits: list[Split]) -> tuple[list[str], dict[str, list[int
     return [tokenizer.decoder[piece] for piece in kept], {w: [number[p] for p in ps] for w, ps in encoded.items()}
 
 
-def pick(split: Split, count: int, generator: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+def pick(split: Split, count: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
     """Images and, for each, one of its captions."""
-    rows = generator.integers(0, len(split), count)
+    rows = rng.integers(0, len(split), count)
     known = [split.captions[row] for row in rows.tolist()]
-    return split.images[rows], [captions[int(generator.integers(0, len(captions)))] for captions in known]
+    return split.images[rows], [captions[int(rng.integers(0, len(captions)))] for captions in known]
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: list[str]) -> Tensor:
@@ -71,7 +71,7 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
     torch.manual_seed(0)
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     text = {**TEXT, "vocab_size": vocabulary.size}
     start = CLIP(EMBED, CLIPVisionCfg(**VISION), CLIPTextCfg(**text)).state_dict()
     model = Towers(EMBED, VISION, text)
@@ -79,7 +79,7 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.05)
     for step in range(steps):
-        picked = [pick(split, share, generator) for split, share in zip(splits, SHARES, strict=True)]
+        picked = [pick(split, share, rng) for split, share in zip(splits, SHARES, strict=True)]
         captions = [caption for _, texts in picked for caption in texts]
         images = torch.cat([to_float(pixels, CPU) for pixels, _ in picked])
         ids = torch.zeros(len(captions), TEXT["context_length"], dtype=torch.int64)
@@ -123,7 +123,7 @@ def recall(encoder: TinyClip, split: Split, captions: list[str]) -> dict[str, fl
 
 
 def main() -> None:
-    """Train, save, measure."""
+    """Train the encoder, save it and print its recall."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))

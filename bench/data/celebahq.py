@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from bench.data.reading import plain_pickle
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts
 from bench.data.reading.paths import captions_in, find, printable, safe_name
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -22,9 +26,9 @@ CLASSES = (
     "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "hair",
     "hat", "ear_r", "neck_l", "neck", "cloth",
 )  # fmt: skip
-"""Class ids from 1 on; a later one covers an earlier one (CelebAMask-HQ's own script)."""
-A_FOLDER = 2_000
-"""Images whose part masks share a folder."""
+"""Parts of a face; their class ids count from 1. A later one covers an earlier one (CelebAMask-HQ's own script)."""
+IMAGES_PER_FOLDER = 2_000
+"""So many images' part masks share a folder."""
 
 
 @datasets.register("celebahq", offers=("captions", "masks"), reads_files=True)
@@ -42,21 +46,21 @@ class CelebaHq(FromFiles):
         "test": {"images": 6_000, "captions": 60_000},
     }
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         lists = [find(root, f"{part}/filenames.pickle") for part in ("train", "test")]
         masks = [root / name for name in (*MERGED, *PARTS) if (root / name).is_dir()]
         return [find(root, *IMAGES), find(root, *TEXTS), *lists, *masks[:1]]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """Masks are a download of their own."""
         if kind != "masks" or any((self.folder() / name).is_dir() for name in (*MERGED, *PARTS)):
             return None
         return f"celebahq's masks are missing: put {MERGED[0]}/ or {PARTS[0]}/ into {self.folder()}"
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         images, texts = find(root, *IMAGES), find(root, *TEXTS)
         masks = _Masks(root)
         for stem in plain_pickle.names(find(root, f"{'test' if split == 'test' else 'train'}/filenames.pickle")):
@@ -66,10 +70,10 @@ class CelebaHq(FromFiles):
                 if split == "test" or belongs(split, key):
                     captions = captions_in(texts / f"{stem}.txt")
                     image = ImageFile(images, f"{stem}.jpg")
-                    found.add(Example(key, image, captions, mask=masks.of(stem)), ("captions",))
+                    listing.add(Example(key, image, captions, mask=masks.of(stem)), ("captions",))
             except DataError as error:
-                found.problems.append(Problem(f"{stem!r:.80}", str(error)))
-        return found
+                listing.note(f"{stem!r:.80}", Kind.ANNOTATION, error)
+        return listing
 
 
 class _Masks:
@@ -79,10 +83,16 @@ class _Masks:
         self.merged = next((root / name for name in MERGED if (root / name).is_dir()), None)
         self.parts = next((root / name for name in PARTS if (root / name).is_dir()), None)
         folders = sorted(self.parts.iterdir()) if self.parts else []
-        self.there = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        self.files = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
 
     def of(self, stem: str) -> Mask | None:
-        """Raises `DataError` where part masks are there and the image's name is no number."""
+        """The mask of an image; None where the folder has no masks.
+
+        stem: the image's file name without its ending.
+
+        Raises:
+            DataError: masks are stored by parts and the name is no number.
+        """
         if self.merged:
             return MaskFile(ImageFile(self.merged, f"{stem}.png"))
         if self.parts is None:
@@ -91,6 +101,6 @@ class _Masks:
             raise DataError("an image whose name is no number has no part masks")
         number = int(stem)
         names = [(label, f"{number:05d}_{part}.png") for label, part in enumerate(CLASSES, 1)]
-        folder = str(number // A_FOLDER)
-        own = [(label, ImageFile(self.parts, f"{folder}/{name}")) for label, name in names if name in self.there]
-        return MaskParts(tuple(own))
+        folder = str(number // IMAGES_PER_FOLDER)
+        parts = [(label, ImageFile(self.parts, f"{folder}/{name}")) for label, name in names if name in self.files]
+        return MaskParts(tuple(parts))

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from bench.data.reading import coco_files
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import Example, ImageFile, Listing
 from bench.data.reading.paths import find
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -36,29 +40,29 @@ class Coco(FromFiles):
     }
     flip: ClassVar[bool] = True
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         parts = [f"{part}{self.year}" for part in ("train", "val")]
-        found = [path for part in parts for path in (coco_files.image_folder(root, part), self._captions(root, part))]
-        return found + [path for part in parts if (path := self._instances(root, part)).exists()]
+        needed = [path for part in parts for path in (coco_files.image_folder(root, part), self._captions(root, part))]
+        return needed + [path for part in parts if (path := self._instances(root, part)).exists()]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """Boxes and masks stand in a file of their own."""
         root = self.folder()
         absent = [path for part in ("train", "val") if not (path := self._instances(root, part + self.year)).exists()]
         return f"coco offers {kind} with {absent[0]}, which is missing" if absent and kind != "captions" else None
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         part = f"{'val' if split == 'test' else 'train'}{self.year}"
         folder = coco_files.image_folder(root, part)
-        images = coco_files.read_images(self._captions(root, part), found.problems)
-        captions = coco_files.read_captions(self._captions(root, part), found.problems)
-        unknown = captions.keys() - images.keys()
-        found.problems += [Problem(f"image {number}", "captions of an image that is not listed") for number in unknown]
+        images = coco_files.read_images(self._captions(root, part), listing.problems)
+        captions = coco_files.read_captions(self._captions(root, part), listing.problems)
+        for number in captions.keys() - images.keys():
+            listing.note(f"image {number}", Kind.STRAY, "captions of an image that is not listed")
         instances = self._instances(root, part)
-        boxes, masks, _ = coco_files.read_instances(instances, found.problems) if instances.exists() else ({}, {}, {})
+        boxes, masks, _ = coco_files.read_instances(instances, listing.problems) if instances.exists() else ({}, {}, {})
         empty = coco_files.Segments(()) if instances.exists() else None
         for number, image in images.items():
             if split == "test" or belongs(split, str(number)):
@@ -70,8 +74,8 @@ class Coco(FromFiles):
                     mask=masks.get(number, empty),
                     size=image.size,
                 )
-                found.add(example, ("captions",))
-        return found
+                listing.add(example, ("captions",))
+        return listing
 
     @staticmethod
     def _captions(root: Path, part: str) -> Path:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from bench.data.reading import coco_files
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Asked, Example, Listing, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import AnsweredQuestion, Example, Listing
 from bench.data.reading.paths import clean, find, read_text
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -40,8 +44,8 @@ class CocoQa(FromFiles):
     }
     flip: ClassVar[bool] = True
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         texts = [find(root, f"{part}/{name}") for part in ("train", "test") for name in FILES]
         coco = self.coco or root
         images = [coco_files.image_folder(coco, part) for part in ("train2014", "val2014")]
@@ -50,31 +54,31 @@ class CocoQa(FromFiles):
         )
         return [*texts, *images, *captions]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """Captions come from COCO."""
         return coco_files.missing_captions(self.coco or self.folder(), PARTS.values()) if kind == "captions" else None
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         folder = root / ("test" if split == "test" else "train")
         columns = [read_text(find(folder, name)).split("\n") for name in FILES]
         columns = [lines[:-1] if lines[-1] == "" else lines for lines in columns]
         if len({len(lines) for lines in columns}) != 1:
             raise DataError(f"{folder}: its four files have {', '.join(str(len(lines)) for lines in columns)} lines")
-        asked: dict[int, list[Asked]] = defaultdict(list)
+        asked: dict[int, list[AnsweredQuestion]] = defaultdict(list)
         for line, (question, answer, image, kind) in enumerate(zip(*columns, strict=True), 1):
             text, word, digits = clean(question), clean(answer), clean(image)
             if not text or not word or not digits.isdecimal() or len(digits) > 18 or kind.strip() not in KINDS:
-                found.problems.append(Problem(f"{folder.name}, line {line}", "no question, answer, image or type"))
+                listing.note(f"{folder.name}, line {line}", Kind.QUESTION, "no question, answer, image or type")
             else:
-                asked[int(digits)].append(Asked(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
+                asked[int(digits)].append(AnsweredQuestion(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
         coco, part = self.coco or root, PARTS[split]
-        captions = coco_files.optional_captions(coco, PARTS, split, found.problems)
+        captions = coco_files.optional_captions(coco, PARTS, split, listing.problems)
         needs = ("questions", "captions") if captions else ("questions",)
         images = coco_files.image_folder(coco, part)
         for number, questions in asked.items():
             if split == "test" or belongs(split, str(number)):
                 image = coco_files.image_file(images, part, number)
-                found.add(Example(str(number), image, captions.get(number, ()), tuple(questions)), needs)
-        return found
+                listing.add(Example(str(number), image, captions.get(number, ()), tuple(questions)), needs)
+        return listing

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
-from bench.data.pixels.fit import Fit
+from typing_extensions import override
+
+from bench.data.pixels.fit import Fit, Rectangle
 from bench.data.reading import plain_pickle
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Asked, Example, ImageFile, Listing, Pointed, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import AnsweredQuestion, Example, Expression, ImageFile, Listing
 from bench.data.reading.paths import captions_in, find, read_text, safe_name
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -41,23 +45,23 @@ class Cub200(FromFiles):
     training_fit: ClassVar[Fit | Literal["random crop"]] = "random crop"
     flip: ClassVar[bool] = True
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         names = ("images.txt", "train_test_split.txt", "bounding_boxes.txt")
         lists = [_birds(root, name) for name in names if self.partition == "official" or name != names[1]]
         if self.partition == "class-disjoint":
             lists += [_names(root, part) for part in ("train", "test")]
         return [*lists, _birds(root, "images"), find(root, *TEXTS)]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """A kind of bird that is not in training cannot be named."""
         if kind == "questions" and self.partition == "class-disjoint":
             return "cub200 with partition=class-disjoint has test birds of kinds that training does not have"
         return None
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         images, texts = _birds(root, "images"), find(root, *TEXTS)
         boxes = _table(_birds(root, "bounding_boxes.txt"))
         wanted = self._part(root, "test" if split == "test" else "train")
@@ -70,13 +74,13 @@ class Cub200(FromFiles):
                         name,
                         ImageFile(images, name),
                         captions_in(texts / f"{_stem(name)}.txt"),
-                        (Asked(QUESTION, kind, "class"),) if kind and self.partition == "official" else (),
-                        (Pointed(f"the {kind}", _box(boxes.get(number), number)),),
+                        (AnsweredQuestion(QUESTION, kind, "class"),) if kind and self.partition == "official" else (),
+                        (Expression(f"the {kind}", _box(boxes.get(number), number)),),
                     )
-                    found.add(example, ("captions",))
+                    listing.add(example, ("captions",))
             except DataError as error:
-                found.problems.append(Problem(name[:80], str(error)))
-        return found
+                listing.note(name[:80], Kind.ANNOTATION, error)
+        return listing
 
     def _part(self, root: Path, part: str) -> set[str]:
         """Numbers, or names without ending, of the images of "train" or "test"."""
@@ -99,24 +103,24 @@ def _stem(name: str) -> str:
 
 
 def _table(path: Path) -> dict[str, str]:
-    """Lines "number value ..." of one of the lists.
+    """A list with lines "number value ...", as number to value.
 
     Raises:
         DataError: a line has no value, or a number is there twice.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line in read_text(path).splitlines():
         number, _, value = line.strip().partition(" ")
         if not number:
             continue
-        if not value.strip() or number in found:
+        if not value.strip() or number in values:
             raise DataError(f"{path}: {line[:80]!r} has no value, or its number is there twice")
-        found[number] = value.strip()
-    return found
+        values[number] = value.strip()
+    return values
 
 
-def _box(text: str | None, number: str) -> tuple[float, float, float, float]:
-    """Raises `DataError` where it is not four numbers."""
+def _box(text: str | None, number: str) -> Rectangle:
+    """The box of image `number`, (left, top, width, height). Raises `DataError` where it is not four numbers."""
     try:
         left, top, width, height = (float(part) for part in (text or "").split())
     except ValueError as error:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data.reading.base import FromFiles, held_out
-from bench.data.reading.examples import Example, ImageFile, Listing, Problem
-from bench.data.reading.json_rows import parse
+from typing_extensions import override
+
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import ENDINGS, TEXT_KEYS, Example, ImageFile, Listing
+from bench.data.reading.json_rows import parse_json
 from bench.data.reading.paths import captions_in, clean, find_root, printable, read_text, safe_name
+from bench.data.reading.problems import Kind, Problem
+from bench.data.reading.splits import SPLIT_NAMES, by_hash, without_validation
 from bench.errors import DataError
 from bench.registry import datasets
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 LISTS = ("captions.jsonl", "captions.csv", "metadata.jsonl", "metadata.csv")
+"""Files that may list captions; the first that is there is read."""
 FILE_KEYS = ("file", "file_name", "image", "path")
-TEXT_KEYS = ("captions", "caption", "text")
-OWN = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
-TEST_SHARE = 10
-"""One image in so many is for testing where the folder has no train/ and test/."""
+"""Names under which a row may give its image's file; `TEXT_KEYS` likewise its caption or captions."""
 
 
 @datasets.register("folder", offers=("captions",), reads_files=True)
@@ -41,53 +41,49 @@ class Folder(FromFiles):
         '{"file": "cat.jpg", "captions": ["a cat"]}, or captions.csv (file,caption), or cat.txt beside cat.jpg'
     )
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         return [root]
 
-    def lacks(self, kind: str) -> str | None:  # noqa: ARG002 - captions are all it offers
-        """Captions are optional."""
+    @override
+    def lacks(self, kind: str) -> str | None:
         root = find_root(self.name, self.root, self.get)
         if any((root / name).exists() for name in LISTS) or next(root.rglob("*.txt"), None):
             return None
         return f"no {' or '.join(LISTS[:2])} in {root}, and no .txt beside an image"
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
-        captions, wanted = _captions(root, found.problems), () if self.lacks("captions") else ("captions",)
-        own = _own_folders(root)
+        listing = Listing()
+        captions, wanted = _captions(root, listing.problems), () if self.lacks("captions") else ("captions",)
+        folders = _split_folders(root)
         paths = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
         names = {printable(path.as_posix()): path.as_posix() for path in paths}
         for name in captions.keys() - names.keys():
-            found.problems.append(Problem(name[:80], "captions of an image that is not there"))
+            listing.note(name[:80], Kind.STRAY, "captions of an image that is not there")
         for key, name in names.items():
-            if _split_of(key, own) == split:
+            if _split_of(key, folders) == split:
                 beside = (root / name).with_suffix(".txt")
                 try:
                     texts = tuple(captions.get(key, ())) or (captions_in(beside) if beside.is_file() else ())
                 except DataError as error:
-                    found.problems.append(Problem(key[:80], str(error)))
+                    listing.note(key[:80], Kind.ANNOTATION, error)
                 else:
-                    found.add(Example(key, ImageFile(root, name), texts), wanted)
-        return found
+                    listing.add(Example(key, ImageFile(root, name), texts), wanted)
+        return listing
 
 
-def _own_folders(root: Path) -> dict[str, str]:
+def _split_folders(root: Path) -> dict[str, str]:
     """Sub-folders that are splits, to their splits; empty unless there are both train and test."""
-    found = {name: split for split, names in OWN.items() for name in names if (root / name).is_dir()}
-    return found if {"train", "test"} <= set(found.values()) else {}
+    folders = {name: split for split, names in SPLIT_NAMES.items() for name in names if (root / name).is_dir()}
+    return folders if {"train", "test"} <= set(folders.values()) else {}
 
 
-def _split_of(name: str, own: dict[str, str]) -> str | None:
+def _split_of(name: str, folders: dict[str, str]) -> str | None:
     """The split of an image; None where it lies outside the folders that are splits."""
-    if own:
-        split = own.get(name.partition("/")[0])
-        has_validation = "validation" in own.values()
-        return "validation" if split == "train" and not has_validation and held_out(name) else split
-    if zlib.crc32(b"test:" + name.encode()) % TEST_SHARE == 0:
-        return "test"
-    return "validation" if held_out(name) else "train"
+    if not folders:
+        return by_hash(name)
+    return without_validation(folders.get(name.partition("/")[0]), name, folders.values())
 
 
 def _captions(root: Path, problems: list[Problem]) -> dict[str, list[str]]:
@@ -96,26 +92,26 @@ def _captions(root: Path, problems: list[Problem]) -> dict[str, list[str]]:
     Raises:
         DataError: the list cannot be read, or lacks a column.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    captions: dict[str, list[str]] = defaultdict(list)
     path = next((root / name for name in LISTS if (root / name).exists()), None)
     if path is None:
-        return found
+        return captions
     read = _json_lines if path.suffix == ".jsonl" else _csv_lines
     for number, (name, texts) in enumerate(read(path), 1):
         given = [clean(text) for text in (texts if isinstance(texts, list) else [texts])]
         try:
-            found[printable(Path(safe_name(name)).as_posix())] += [text for text in given if text]
+            captions[printable(Path(safe_name(name)).as_posix())] += [text for text in given if text]
         except DataError as error:
-            problems.append(Problem(f"{path.name}, row {number}", str(error)))
+            problems.append(Problem(f"{path.name}, row {number}", Kind.ANNOTATION, str(error)))
         if not any(given):
-            problems.append(Problem(f"{path.name}, row {number}", "an empty caption"))
-    return {name: texts for name, texts in found.items() if texts}
+            problems.append(Problem(f"{path.name}, row {number}", Kind.CAPTION, Kind.CAPTION))
+    return {name: texts for name, texts in captions.items() if texts}
 
 
 def _json_lines(path: Path) -> Iterator[tuple[Any, Any]]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
-            yield _pair(parse(line, f"{path}, line {number}"), f"{path}, line {number}")
+            yield _pair(parse_json(line, f"{path}, line {number}"), f"{path}, line {number}")
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[Any, Any]]:
@@ -127,7 +123,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _pair(row: Any, where: str) -> tuple[Any, Any]:
-    """File and caption or captions. Raises `DataError` where either is missing."""
+    """A row's file and its caption or captions. Raises `DataError` where either is missing."""
     if isinstance(row, dict):
         names = [row[key] for key in FILE_KEYS if key in row]
         texts = [row[key] for key in TEXT_KEYS if key in row]

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Asked, Example, ImageFile, Listing, Problem
+from typing_extensions import override
+
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import AnsweredQuestion, Example, ImageFile, Listing
 from bench.data.reading.paths import clean, find, printable, read_text
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -35,14 +39,14 @@ class ImageNet(FromFiles):
     )
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {"train": {"images": 1_281_167}, "test": {"images": 50_000}}
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         names = [root / NAMES] if (root / NAMES).exists() else []
         return [find(root, "train"), find(root, "val"), *names]
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         base = find(root, "val" if split == "test" else "train")
         folders = sorted(path for path in base.iterdir() if path.is_dir())
         if not folders:
@@ -51,15 +55,15 @@ class ImageNet(FromFiles):
         for folder in folders:
             title = names.get(folder.name, clean(folder.name.replace("_", " ")))
             if not title or (WORDNET_ID.fullmatch(folder.name) and folder.name not in names):
-                found.problems.append(Problem(str(folder), f"a class without a name: it belongs into {root / NAMES}"))
+                listing.note(str(folder), Kind.ANNOTATION, f"a class without a name: it belongs into {root / NAMES}")
                 continue
             caption = f"a photo of {'an' if title[0].lower() in 'aeiou' else 'a'} {title}"
             for path in sorted(folder.iterdir()):
                 key = printable(f"{folder.name}/{path.name}")
                 if split == "test" or belongs(split, key):
                     image = ImageFile(base, f"{folder.name}/{path.name}")
-                    found.add(Example(key, image, (caption,), (Asked(QUESTION, title, "class"),)))
-        return found
+                    listing.add(Example(key, image, (caption,), (AnsweredQuestion(QUESTION, title, "class"),)))
+        return listing
 
 
 def _class_names(root: Path) -> dict[str, str]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from bench.data.pixels.fit import Fit
 from bench.data.reading import coco_files, plain_pickle
 from bench.data.reading.base import FromFiles
-from bench.data.reading.examples import Example, ImageFile, Listing, Pointed, Problem
+from bench.data.reading.examples import Example, Expression, ImageFile, Listing
 from bench.data.reading.json_rows import field
 from bench.data.reading.paths import clean, find
+from bench.data.reading.problems import Kind
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -58,8 +61,8 @@ class RefCoco(FromFiles):
         """As its owners have them: they differ with `by`."""
         return tuple(SPLITS[self.by])
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         coco = self.coco or root
         captions = [] if self.lacks("captions") else [coco_files.caption_file(coco, PART)]
         return [
@@ -69,36 +72,38 @@ class RefCoco(FromFiles):
             *captions,
         ]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """Captions come from COCO."""
         return coco_files.missing_captions(self.coco or self.folder(), [PART]) if kind == "captions" else None
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         instances = self._file(root, "instances.json")
-        images = coco_files.read_images(instances, found.problems)
-        _, _, boxes = coco_files.read_instances(instances, found.problems)
+        images = coco_files.read_images(instances, listing.problems)
+        _, _, boxes = coco_files.read_instances(instances, listing.problems)
         path = self._file(root, f"refs({self.by}).p")
-        pointed: dict[int, list[Pointed]] = defaultdict(list)
+        expressions: dict[int, list[Expression]] = defaultdict(list)
         for ref in _refs(path):
             if ref.get("split") == SPLITS[self.by][split]:
                 number, target = field(ref, "image_id", int, path), field(ref, "ann_id", int, path)
-                image, box = boxes.get(target, (None, None))
-                texts = [clean(one.get("sent")) for one in field(ref, "sentences", list, path) if isinstance(one, dict)]
-                if box is None or image != number or number not in images or not any(texts):
-                    problem = Problem(f"{path.name}, ref {ref.get('ref_id')!r:.20}", "no expression, image or box")
-                    found.problems.append(problem)
+                image_of_box, box = boxes.get(target, (None, None))
+                texts = [clean(row.get("sent")) for row in field(ref, "sentences", list, path) if isinstance(row, dict)]
+                if box is None or image_of_box != number or number not in images or not any(texts):
+                    where = f"{path.name}, ref {ref.get('ref_id')!r:.20}"
+                    listing.note(where, Kind.OBJECT, "no expression, image or box")
                 else:
-                    pointed[number] += [Pointed(text, box) for text in texts if text]
-        captions = coco_files.optional_captions(self.coco or root, {split: PART}, split, found.problems)
+                    expressions[number] += [Expression(text, box) for text in texts if text]
+        captions = coco_files.optional_captions(self.coco or root, {split: PART}, split, listing.problems)
         needs = ("boxes", "captions") if captions else ("boxes",)
         folder = self._images(root)
-        for number, expressions in pointed.items():
-            image_file, size = ImageFile(folder, images[number].name), images[number].size
-            own = captions.get(number, ())
-            found.add(Example(str(number), image_file, own, boxes=tuple(expressions), size=size), needs)
-        return found
+        for number, pointing in expressions.items():
+            image = ImageFile(folder, images[number].name)
+            example = Example(
+                str(number), image, captions.get(number, ()), boxes=tuple(pointing), size=images[number].size
+            )
+            listing.add(example, needs)
+        return listing
 
     def _images(self, root: Path) -> Path:
         return coco_files.image_folder(self.coco or root, PART)
@@ -108,8 +113,8 @@ class RefCoco(FromFiles):
 
 
 def _refs(path: Path) -> list[dict[str, Any]]:
-    """Raises `DataError` where it is not a list of dictionaries."""
-    found = plain_pickle.load(path)
-    if not isinstance(found, list) or not all(isinstance(ref, dict) for ref in found):
+    """The references of a pickle. Raises `DataError` where it is not a list of dictionaries."""
+    refs = plain_pickle.load(path)
+    if not isinstance(refs, list) or not all(isinstance(ref, dict) for ref in refs):
         raise DataError(f"{path} is not a list of references")
-    return found
+    return refs

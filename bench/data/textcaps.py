@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from bench.data.pixels.fit import Fit
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Example, ImageFile, Listing, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import Example, ImageFile, Listing
 from bench.data.reading.json_rows import field, rows
 from bench.data.reading.paths import clean, find, safe_name
+from bench.data.reading.problems import Kind
+from bench.data.reading.splits import belongs
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -37,13 +41,13 @@ class TextCaps(FromFiles):
     paper_fit: ClassVar[Fit] = "stretch"
     training_fit: ClassVar[Fit | Literal["random crop"]] = "stretch"
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         return [find(root, "TextCaps_0.1_train.json"), find(root, "TextCaps_0.1_val.json"), find(root, "train_images")]
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         path = find(root, f"TextCaps_0.1_{'val' if split == 'test' else 'train'}.json")
         folder = find(root, "train_images")  # those of "val" too
         captions: dict[str, list[str]] = defaultdict(list)
@@ -53,13 +57,13 @@ class TextCaps(FromFiles):
                 captions[key].append(text)
             else:
                 captions[key] += []
-                found.problems.append(Problem(f"{path.name}, image {key!r:.80}", "an empty caption"))
+                listing.note(f"{path.name}, image {key!r:.80}", Kind.CAPTION, Kind.CAPTION)
         for key, texts in captions.items():
             if split == "test" or belongs(split, key):
                 try:
                     image = ImageFile(folder, safe_name(f"{key}.jpg"))
                 except DataError as error:
-                    found.problems.append(Problem(path.name, str(error)))
+                    listing.note(path.name, Kind.ANNOTATION, error)
                 else:
-                    found.add(Example(key, image, tuple(texts)), ("captions",))
-        return found
+                    listing.add(Example(key, image, tuple(texts)), ("captions",))
+        return listing

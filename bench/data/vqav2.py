@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from bench.data.reading import coco_files
-from bench.data.reading.base import FromFiles, belongs
-from bench.data.reading.examples import Asked, Example, Listing, Problem
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import AnsweredQuestion, Example, Listing
 from bench.data.reading.json_rows import field, rows
 from bench.data.reading.paths import clean, find
+from bench.data.reading.problems import Kind, Problem
+from bench.data.reading.splits import belongs
 from bench.registry import datasets
 
 PARTS = {"train": "train2014", "validation": "train2014", "test": "val2014"}
@@ -38,48 +42,47 @@ class VqaV2(FromFiles):
     }
     flip: ClassVar[bool] = True
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         parts = ("train2014", "val2014")
         texts = [path for part in parts for path in (_questions(root, part), _annotations(root, part))]
         coco = self.coco or root
         captions = [] if self.lacks("captions") else [coco_files.caption_file(coco, part) for part in parts]
         return [*texts, *(coco_files.image_folder(coco, part) for part in parts), *captions]
 
+    @override
     def lacks(self, kind: str) -> str | None:
-        """Captions come from COCO."""
         return coco_files.missing_captions(self.coco or self.folder(), PARTS.values()) if kind == "captions" else None
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         coco, part = self.coco or root, PARTS[split]
-        answered = _answers(_annotations(root, part), found.problems)
-        asked: dict[int, list[Asked]] = defaultdict(list)
+        answered = _answers(_annotations(root, part), listing.problems)
+        asked: dict[int, list[AnsweredQuestion]] = defaultdict(list)
         path = _questions(root, part)
         for row in rows(path, "questions"):
             number, image = field(row, "question_id", int, path), field(row, "image_id", int, path)
             text, answer = clean(row.get("question")), answered.pop(number, None)
             if not text or answer is None:
-                found.problems.append(Problem(f"{path.name}, question {number}", "no text, or no answers"))
+                listing.note(f"{path.name}, question {number}", Kind.QUESTION, "no text, or no answers")
             else:
-                asked[image].append(Asked(text, *answer))
-        found.problems += [
-            Problem(f"question {number}", "answers to a question that is not asked") for number in answered
-        ]
-        captions = coco_files.optional_captions(coco, PARTS, split, found.problems)
+                asked[image].append(AnsweredQuestion(text, *answer))
+        for number in answered:
+            listing.note(f"question {number}", Kind.STRAY, "answers to a question that is not asked")
+        captions = coco_files.optional_captions(coco, PARTS, split, listing.problems)
         needs = ("questions", "captions") if captions else ("questions",)
         folder = coco_files.image_folder(coco, part)
         for number, questions in asked.items():
             if split == "test" or belongs(split, str(number)):
                 file = coco_files.image_file(folder, part, number)
-                found.add(Example(str(number), file, captions.get(number, ()), tuple(questions)), needs)
-        return found
+                listing.add(Example(str(number), file, captions.get(number, ()), tuple(questions)), needs)
+        return listing
 
 
 def _answers(path: Path, problems: list[Problem]) -> dict[int, tuple[str, str, tuple[str, ...]]]:
-    """(most common answer, type of answer, all answers) by question id."""
-    found = {}
+    """By question id: (most common answer, type of answer, all answers)."""
+    answered = {}
     words: dict[str, str] = {}  # millions of answers, thousands of different ones
 
     def word(value: object) -> str:
@@ -89,13 +92,15 @@ def _answers(path: Path, problems: list[Problem]) -> dict[int, tuple[str, str, t
     for row in rows(path, "annotations"):
         number = field(row, "question_id", int, path)
         given: list[Any] = field(row, "answers", list, path)
-        answers = tuple(word(one.get("answer")) for one in given if isinstance(one, dict))
+        answers = tuple(word(person.get("answer")) for person in given if isinstance(person, dict))
         common, kind = word(row.get("multiple_choice_answer")), word(row.get("answer_type"))
-        if number in found or not common or not kind or not answers:
-            problems.append(Problem(f"{path.name}, question {number}", "no answer, no type, or there twice"))
+        if number in answered or not common or not kind or not answers:
+            problems.append(
+                Problem(f"{path.name}, question {number}", Kind.QUESTION, "no answer, no type, or there twice")
+            )
         else:
-            found[number] = common, kind, answers
-    return found
+            answered[number] = common, kind, answers
+    return answered
 
 
 def _questions(root: Path, part: str) -> Path:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from bench.data.folder import ENDINGS, OWN, TEST_SHARE, TEXT_KEYS
-from bench.data.reading.base import FromFiles, held_out
-from bench.data.reading.examples import Example, ImageFile, Listing, Problem
-from bench.data.reading.json_rows import parse
+from typing_extensions import override
+
+from bench.data.reading.base import FromFiles
+from bench.data.reading.examples import ENDINGS, TEXT_KEYS, Example, ImageFile, Listing
+from bench.data.reading.json_rows import parse_json
 from bench.data.reading.paths import clean, printable
+from bench.data.reading.problems import Kind, Problem
+from bench.data.reading.splits import SPLIT_NAMES, by_hash, without_validation
 from bench.errors import DataError
 from bench.registry import datasets
 
 TEXT_ENDINGS = (".txt", ".caption")
 MAX_MEMBER_BYTES = 2**26
-"""Of one image or text; more is left out."""
+"""Size of one image or text; what is larger is left out."""
 
 
 class Member(NamedTuple):
@@ -42,23 +44,23 @@ class WebDataset(FromFiles):
     name: ClassVar[str] = "webdataset"
     get: ClassVar[str] = "Put your uncompressed .tar shards into the data set's folder"
 
+    @override
     def sources(self, root: Path) -> Sequence[Path]:
-        """See `FromFiles`."""
         return _shards(root)
 
+    @override
     def listing(self, root: Path, split: str) -> Listing:
-        """See `FromFiles`."""
-        found = Listing()
+        listing = Listing()
         shards = _shards(root)
-        own = {shard: _split_named(shard.name) for shard in shards}
-        named = {"train", "test"} <= set(own.values())
+        named = {shard: _split_named(shard.name) for shard in shards}
+        all_named = {"train", "test"} <= set(named.values())
         for shard in shards:
-            if named and own[shard] not in (split, "train"):
+            if all_named and named[shard] not in (split, "train"):
                 continue
-            for key, members in _samples(shard, found.problems):
-                if (_by_hash(key) if not named else _within(own, shard, key)) == split:
-                    _add(found, shard, key, members)
-        return found
+            for key, members in _samples(shard, listing.problems):
+                if (without_validation(named[shard], key, named.values()) if all_named else by_hash(key)) == split:
+                    _add(listing, shard, key, members)
+        return listing
 
 
 def _shards(root: Path) -> list[Path]:
@@ -71,19 +73,8 @@ def _shards(root: Path) -> list[Path]:
 
 
 def _split_named(name: str) -> str | None:
-    return next((split for split, starts in OWN.items() if name.startswith(starts)), None)
-
-
-def _within(own: dict[Path, str | None], shard: Path, key: str) -> str | None:
-    """The split of a sample of a named shard; where none is for validation, some of "train" are."""
-    split = own[shard]
-    return "validation" if split == "train" and "validation" not in own.values() and held_out(key) else split
-
-
-def _by_hash(key: str) -> str:
-    if zlib.crc32(f"test:{key}".encode()) % TEST_SHARE == 0:
-        return "test"
-    return "validation" if held_out(key) else "train"
+    """The split that a shard's name tells; None where it tells none."""
+    return next((split for split, starts in SPLIT_NAMES.items() if name.startswith(starts)), None)
 
 
 def _samples(shard: Path, problems: list[Problem]) -> Iterator[tuple[str, list[Member]]]:
@@ -101,7 +92,7 @@ def _samples(shard: Path, problems: list[Problem]) -> Iterator[tuple[str, list[M
                 folder, slash, name = printable(info.name).rpartition("/")
                 stem, dot, ending = name.partition(".")
                 if info.size > MAX_MEMBER_BYTES:
-                    problems.append(Problem(f"{shard.name}: {printable(info.name)[:80]}", "is too large"))
+                    problems.append(Problem(f"{shard.name}: {printable(info.name)[:80]}", Kind.IMAGE, "is too large"))
                     continue
                 ending = f"{dot}{ending}".lower()
                 opened = archive.extractfile(info) if ending in (*TEXT_ENDINGS, ".json") else None
@@ -117,18 +108,19 @@ def _samples(shard: Path, problems: list[Problem]) -> Iterator[tuple[str, list[M
         yield key, members
 
 
-def _add(found: Listing, shard: Path, key: str, members: list[Member]) -> None:
+def _add(listing: Listing, shard: Path, key: str, members: list[Member]) -> None:
+    """Take the sample of these files, or note what is wrong with it."""
     images = [member for member in members if member.ending in ENDINGS]
     if len(images) != 1:
-        found.problems.append(Problem(f"{shard.name}: {key[:80]}", f"has {len(images)} images"))
+        listing.note(f"{shard.name}: {key[:80]}", Kind.INCOMPLETE, f"has {len(images)} images")
         return
     image = ImageFile(shard.parent, shard.name, images[0].offset, images[0].size)
     try:
         captions = [text for member in members for text in _captions(member, f"{shard.name}: {key[:80]}")]
     except DataError as error:
-        found.problems.append(Problem(f"{shard.name}: {key[:80]}", str(error)))
+        listing.note(f"{shard.name}: {key[:80]}", Kind.ANNOTATION, error)
         return
-    found.add(Example(f"{shard.name}/{key}", image, tuple(captions)), ("captions",))
+    listing.add(Example(f"{shard.name}/{key}", image, tuple(captions)), ("captions",))
 
 
 def _captions(member: Member, where: str) -> list[str]:
@@ -141,7 +133,7 @@ def _captions(member: Member, where: str) -> list[str]:
         raise DataError("a text that is not UTF-8") from error
     if member.ending in TEXT_ENDINGS:
         return [line for line in map(clean, text.split("\n")) if line]
-    value = parse(text, where)
+    value = parse_json(text, where)
     given = [value[name] for name in TEXT_KEYS if name in value] if isinstance(value, dict) else []
-    flat = [text for one in given for text in (one if isinstance(one, list) else [one])]
+    flat = [text for texts in given for text in (texts if isinstance(texts, list) else [texts])]
     return [text for text in map(clean, flat) if text]

@@ -21,6 +21,7 @@ from helpers.miniatures import TEST, Scene, put, put_pickle
 from bench.data.reading import decode
 from bench.data.reading.base import FromFiles
 from bench.data.reading.check import check
+from bench.data.reading.problems import Kind, summary
 from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.experiment.plan import Request, plan
@@ -71,7 +72,7 @@ def test_a_spoiled_image_is_counted_and_named(what: str, root: Path, tmp_path: P
     assert split.masks is not None
     assert len(split.masks) == TEST - 1
     assert all(box.image < TEST - 1 for box in split.boxes)
-    assert len(split.warnings) == 1
+    assert split.warnings == (f"test: 1 left out, {Kind.IMAGE}",)
     report = check("coco", root)
     assert [problem.file for problem in report.problems] == [f"val2014/{IMAGE}"]
     assert not report.sound
@@ -196,6 +197,7 @@ def test_ids_without_images_and_images_without_captions(root: Path) -> None:
     assert sorted(problem.what for problem in listing.problems) == [
         "an empty caption", "an empty caption", "captions of an image that is not listed", "no captions",
     ]  # fmt: skip
+    assert summary(listing.problems) == [(Kind.STRAY, 1), (Kind.CAPTION, 2), (Kind.INCOMPLETE, 1)]
 
 
 @pytest.mark.parametrize("box", [[0, 0, 0, 5], [500, 500, 9, 9], [-50, 0, 20, 20], [1, 2, 3], [[1]], "x", None])

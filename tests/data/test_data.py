@@ -14,9 +14,9 @@ import pytest
 from bench.contracts.data import Box, DataSet, Question
 from bench.data.pixels import prepared
 from bench.errors import DataError
-from bench.system.files import ROOT
 from bench.registry import datasets
-from bench.system.files import whole_folder
+from bench.system.files import ROOT, whole_folder
+from bench.system.kept import kept_folder
 
 LIMITS = {"train": 40, "validation": 12, "test": 12}
 NAMES = datasets.names()
@@ -24,16 +24,15 @@ NAMES = datasets.names()
 
 @pytest.fixture(params=NAMES)
 def dataset(request: pytest.FixtureRequest, miniatures: Path) -> DataSet:
-    kind = datasets.get(request.param).load()
-    if kind.needs_root:
-        return kind(size=32, limits=LIMITS, root=miniatures / request.param)
-    return kind(size=32, limits=LIMITS)
+    entry = datasets.get(request.param)
+    root = miniatures / request.param if entry.facts.reads_files else None
+    return entry.load()(size=32, limits=LIMITS, root=root)
 
 
 def test_every_split_offers_what_the_data_set_says(
     dataset: DataSet, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    offers = datasets.get(request.node.callspec.params["dataset"]).facts["offers"]
+    offers = datasets.get(request.node.callspec.params["dataset"]).facts.offers
     assert {"train", "validation", "test"} <= set(dataset.splits)
     for name in dataset.splits:
         split = dataset.split(name, tmp_path)
@@ -145,4 +144,4 @@ def test_a_damaged_folder_is_a_data_error(tmp_path: Path, name: str, content: by
     prepare(tmp_path / "test")
     (tmp_path / "test" / name).write_bytes(content)
     with pytest.raises(DataError, match="is damaged"):
-        prepared.read("test", tmp_path / "test")
+        kept_folder(tmp_path / "test", prepare, lambda folder: prepared.read("test", folder))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.contracts.data import Split
-from bench.data.easy_vqa import BACKGROUND, COLORS, SHAPES, EasyVqa, Example, box_of, shape_and_color
+from bench.data.easy_vqa import BACKGROUND, COLORS, SHAPES, EasyVqa, ShapeImage, box_of, shape_and_color
 from bench.errors import DataError
 
 
@@ -61,12 +61,14 @@ def test_the_colour_in_a_caption_is_that_of_the_pixels(splits: dict[str, Split])
     ],
 )
 def test_captions_say_what_the_answers_say(questions: list[tuple[str, str]], expected: tuple[str, str]) -> None:
-    assert shape_and_color(Example("train", 0, tuple(questions))) == expected
+    assert shape_and_color(ShapeImage("train", 0, tuple(questions))) == expected
 
 
 def test_answers_that_contradict_are_refused() -> None:
     with pytest.raises(DataError, match="contradict"):
-        shape_and_color(Example("train", 0, (("what color is the shape?", "red"), ("is there a blue shape?", "yes"))))
+        shape_and_color(
+            ShapeImage("train", 0, (("what color is the shape?", "red"), ("is there a blue shape?", "yes")))
+        )
 
 
 def test_boxes() -> None:

@@ -11,7 +11,7 @@ from bench.contracts.data import Box, Split
 from bench.data.emoji import art as emoji_art
 from bench.data.emoji.art import NAMES
 from bench.data.emoji.language import NUMBERS, PLACES, joined, with_article
-from bench.data.emoji_scenes import EmojiScenes, held_out
+from bench.data.emoji_scenes import EmojiScenes, is_novel_pair
 from bench.errors import DataError
 
 
@@ -38,10 +38,10 @@ def test_another_seed_is_other_scenes(splits: dict[str, Split], tmp_path: Path) 
     assert not np.array_equal(other.images, splits["test"].images[:20])
 
 
-def test_held_out_pairs_are_together_in_their_own_split_only(splits: dict[str, Split]) -> None:
+def test_novel_pairs_are_together_in_their_own_split_only(splits: dict[str, Split]) -> None:
     for name, split in splits.items():
         for image in range(len(split)):
-            pairs = [held_out(*pair) for pair in itertools.combinations(kinds(split, image), 2)]
+            pairs = [is_novel_pair(*pair) for pair in itertools.combinations(kinds(split, image), 2)]
             assert any(pairs) is (name == "test-novel-pairs")
     assert {kind for image in range(600) for kind in kinds(splits["test-novel-pairs"], image)} == set(range(32))
 

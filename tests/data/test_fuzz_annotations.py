@@ -48,7 +48,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_data_set_is_fuzzed() -> None:
-    assert set(ANNOTATIONS) == {entry.name for entry in datasets.entries() if entry.facts.get("reads_files")}
+    assert set(ANNOTATIONS) == {entry.name for entry in datasets.entries() if entry.facts.reads_files}
 
 
 def spoil_bytes(data: bytes, draw: Any) -> bytes:
@@ -103,12 +103,12 @@ def test_no_other_error_than_the_projects_own(name: str, roots: Path, data: st.D
         file.write_bytes(spoil(file, whole, data.draw))
         for split in dataset.splits:
             with contextlib.suppress(DataError):
-                examples = dataset.chosen(dataset.listing(root, split), split)
+                examples = dataset.choose(dataset.listing(root, split), split)
                 for example in examples[:3]:
                     with contextlib.suppress(DataError):
                         example.image.read()
                         if example.mask is not None:
-                            example.mask.draw((40, 40))
+                            example.mask.paint((40, 40))
     finally:
         file.write_bytes(whole)
         if (root / "aside").exists():

@@ -19,10 +19,10 @@ from bench.data.pixels.fit import Fit, square
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import Listing
 from bench.errors import DataError
-from bench.system.files import ROOT
 from bench.registry import datasets
+from bench.system.files import ROOT
 
-FROM_FILES = [entry.name for entry in datasets.entries() if entry.facts.get("reads_files")]
+FROM_FILES = [entry.name for entry in datasets.entries() if entry.facts.reads_files]
 OWN_SIZE = {"folder", "webdataset", "refcoco"}
 
 
@@ -125,7 +125,7 @@ def test_crowds_are_drawn_from_run_lengths(miniatures: Path) -> None:
     for example in examples:
         scene = Scene(int(example.key))
         assert example.mask is not None
-        drawn = np.asarray(example.mask.draw((scene.width, scene.height))) > 0
+        drawn = np.asarray(example.mask.paint((scene.width, scene.height))) > 0
         wanted = np.asarray(scene.mask()) > 0
         # a polygon of PIL includes its far edge
         assert (drawn & wanted).sum() == wanted.sum()
@@ -293,9 +293,10 @@ def test_a_listing_says_what_it_lacks(miniatures: Path, tmp_path: Path) -> None:
 def test_another_loader_prepares_anew(miniatures: Path, tmp_path: Path) -> None:
     """The key of what is prepared covers the loader's own code, not only that of the base."""
     source = (ROOT / "bench/data/folder.py").read_text(encoding="utf-8")
-    for name, share in (("one", 10), ("two", 5)):
+    assert '"captions.jsonl", ' in source
+    for name, lists in (("one", '"captions.jsonl", '), ("two", "")):
         path = tmp_path / f"{name}.py"
-        path.write_text(source.replace("TEST_SHARE = 10", f"TEST_SHARE = {share}"))
+        path.write_text(source.replace('"captions.jsonl", ', lists))
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None

@@ -9,24 +9,25 @@ import numpy as np
 import pytest
 
 from bench.contracts.data import Split, Strips
-from bench.data.pixels.training_view import TrainingView, for_training, read_strips, write_index
+from bench.data.pixels.training_view import TrainingView, read_strips, training_images, write_index
 from bench.errors import DataError
+from bench.system.kept import kept_folder
 
 SIDE = 4
-GENERATOR = np.random.default_rng(0)
-IMAGES = GENERATOR.integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.uint8)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.uint8)
 LENGTHS = [4, 9, 6]
-PIXELS = GENERATOR.integers(0, 256, (sum(LENGTHS), SIDE, 3)).astype(np.uint8)
+PIXELS = RNG.integers(0, 256, (sum(LENGTHS), SIDE, 3)).astype(np.uint8)
 STRIPS = Strips(PIXELS, np.concatenate([[0], np.cumsum(LENGTHS)]), np.array([False, True, False]))
 SPLIT = Split("train", IMAGES, [["a"]] * 3)
 
 
 def test_without_a_transform_nothing_is_between() -> None:
-    assert for_training(SPLIT, 0) is SPLIT
+    assert training_images(SPLIT, 0) is SPLIT.images
 
 
 def test_flips_are_half_of_the_images_and_nothing_else() -> None:
-    view = for_training(replace(SPLIT, flip=True), 0).images
+    view = training_images(replace(SPLIT, flip=True), 0)
     rows = np.zeros(400, np.int64)
     found = view[rows]
     flipped = (found == IMAGES[0][:, ::-1]).all((1, 2, 3))
@@ -66,5 +67,5 @@ def test_an_index_that_does_not_fit(tmp_path: Path) -> None:
     assert found is not None
     assert np.array_equal(found.starts, STRIPS.starts)
     write_index(tmp_path, [4, 9, 7], [False, True, False])
-    with pytest.raises(DataError, match="is damaged"):
-        read_strips(tmp_path)
+    with pytest.raises(DataError, match=r"is damaged .*does not fit the pixels"):
+        kept_folder(tmp_path, lambda _: None, read_strips)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bench.data.reading.base import held_out
+from bench.data.reading.splits import held_out
 
 TRAIN, VALIDATION, TEST = 40, 4, 8
 SIZES = ((48, 36), (36, 48), (40, 40), (64, 20), (33, 90))
@@ -30,16 +30,16 @@ class Scene:
     """One colored shape on a noisy ground: what miniature number `number` shows."""
 
     def __init__(self, number: int) -> None:
-        generator = np.random.default_rng(number)
+        rng = np.random.default_rng(number)
         self.number = number
         self.width, self.height = SIZES[number % len(SIZES)]
         self.color = list(COLORS)[number % len(COLORS)]
         self.shape = SHAPES[number // 4 % 2]
         side = min(self.width, self.height) // 2
-        left = int(generator.integers(0, self.width - side))
-        top = int(generator.integers(0, self.height - side))
+        left = int(rng.integers(0, self.width - side))
+        top = int(rng.integers(0, self.height - side))
         self.box = (left, top, side, side)
-        self.ground = generator.integers(90, 200, (self.height, self.width, 3)).astype(np.uint8)
+        self.ground = rng.integers(90, 200, (self.height, self.width, 3)).astype(np.uint8)
 
     @property
     def captions(self) -> list[str]:

@@ -39,7 +39,11 @@ OPAQUE = 128
 
 @dataclass(frozen=True)
 class Sprite:
-    """One object at one size. pixels: float32 [h, w, 3] times alpha; alpha: float32 [h, w, 1]; solid: bool [h, w]."""
+    """One object at one size.
+
+    pixels: float32 [h, w, 3], 0 to 255, already multiplied by alpha. alpha: float32 [h, w, 1], 0 to 1.
+    solid: bool [h, w], what counts as the object. top, left, bottom, right: the box around what is solid.
+    """
 
     pixels: np.ndarray
     alpha: np.ndarray
@@ -65,17 +69,17 @@ def art_files() -> tuple[bytes, ...]:
         files = tuple((folder / f"{code}.png").read_bytes() for code in KINDS.values())
     except OSError as error:
         raise DataError(f"emoji-scenes needs Twemoji's art, and {error.filename} is missing: {INSTALL}") from error
-    found = hashlib.sha256(b"".join(files)).hexdigest()
-    if found != ART_SHA256:
+    digest = hashlib.sha256(b"".join(files)).hexdigest()
+    if digest != ART_SHA256:
         raise DataError(
-            f"this Twemoji art is not the one emoji-scenes is defined on (sha256 {found[:12]}...): {INSTALL}"
+            f"this Twemoji art is not the one emoji-scenes is defined on (sha256 {digest[:12]}...): {INSTALL}"
         )
     return files
 
 
 @functools.cache
 def sprite(kind: int, side: int) -> Sprite:
-    """An object whose longer side is `side` pixels."""
+    """An object of kind number `kind` whose longer side is `side` pixels."""
     with Image.open(io.BytesIO(art_files()[kind])) as opened:
         image = opened.convert("RGBA")
     seen = np.asarray(image)[..., 3] >= OPAQUE

@@ -1,17 +1,14 @@
-"""What can be said and asked about an emoji scene."""
+"""An emoji scene, and what can be said and asked about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.contracts.data import Question
 from bench.data.emoji.art import NAMES
-
-if TYPE_CHECKING:
-    from bench.data.emoji_scenes import Scene
 
 PLACES = ("top left", "top right", "bottom left", "bottom right")
 NUMBERS = ("one", "two", "three")
@@ -22,9 +19,22 @@ LOCATION_QUESTIONS = ("where is the {name}?", "in which corner is the {name}?")
 EXISTENCE_QUESTIONS = ("is there {name}?", "does the picture show {name}?")
 
 
-def captions(scene: Scene, generator: np.random.Generator) -> list[str]:
+class Scene(NamedTuple):
+    """What is where on which ground.
+
+    kinds: numbers of one to three different kinds, in `NAMES`. corners: where each is, by its number in `PLACES`; all
+    different. color, texture: of the ground.
+    """
+
+    kinds: tuple[int, ...]
+    corners: tuple[int, ...]
+    color: str
+    texture: str
+
+
+def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five captions that differ in what they mention and how; objects come in a random order."""
-    order = generator.permutation(len(scene.kinds))
+    order = rng.permutation(len(scene.kinds))
     names = [with_article(NAMES[scene.kinds[i]]) for i in order]
     bare = [NAMES[scene.kinds[i]] for i in order]
     places = [PLACES[scene.corners[i]] for i in order]
@@ -38,14 +48,14 @@ def captions(scene: Scene, generator: np.random.Generator) -> list[str]:
     ]
 
 
-def questions(scene: Scene, image: int, generator: np.random.Generator) -> list[Question]:
+def questions(scene: Scene, image: int, rng: np.random.Generator) -> list[Question]:
     """One question of each type; within a type all answers are equally likely, whatever the wording."""
-    wording = generator.integers(0, 2, 5)
-    shown, located = generator.integers(0, len(scene.kinds), 2)
-    yes = bool(generator.integers(0, 2))
+    wording = rng.integers(0, 2, 5)
+    shown, located = rng.integers(0, len(scene.kinds), 2)
+    yes = bool(rng.integers(0, 2))
     absent = [kind for kind in range(len(NAMES)) if kind not in scene.kinds]
-    asked = scene.kinds[generator.integers(0, len(scene.kinds))] if yes else absent[generator.integers(0, len(absent))]
-    found = [
+    named = scene.kinds[rng.integers(0, len(scene.kinds))] if yes else absent[rng.integers(0, len(absent))]
+    answers = [
         (OBJECT_QUESTIONS, NAMES[scene.kinds[shown]], "object"),
         (NUMBER_QUESTIONS, NUMBERS[len(scene.kinds) - 1], "number"),
         (COLOR_QUESTIONS, scene.color, "color"),
@@ -57,29 +67,29 @@ def questions(scene: Scene, image: int, generator: np.random.Generator) -> list[
         {},
         {},
         {"name": NAMES[scene.kinds[located]]},
-        {"name": with_article(NAMES[asked])},
+        {"name": with_article(NAMES[named])},
     ]
     return [
         Question(image, texts[pick].format(**word), answer, kind)
-        for (texts, answer, kind), word, pick in zip(found, words, wording, strict=True)
+        for (texts, answer, kind), word, pick in zip(answers, words, wording, strict=True)
     ]
 
 
 def with_article(name: str) -> str:
-    """As in "a cat", "an apple", "grapes"."""
+    """A name with its indefinite article: "a cat", "an apple", "grapes"."""
     if name == "grapes":
         return name
     return f"an {name}" if name[0] in "aeio" or name == "umbrella" else f"a {name}"
 
 
 def joined(parts: Iterable[str]) -> str:
-    """As in "a", "a and b", "a, b and c"."""
+    """An enumeration: "a", "a and b", "a, b and c"."""
     words = list(parts)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _relation(scene: Scene, order: list[int]) -> str:
-    """Where one object stands to another, or what stands alone."""
+    """A caption of where the first object stands to the second, or that it stands alone; order: of the objects."""
     first = with_article(NAMES[scene.kinds[order[0]]])
     if len(order) == 1:
         return f"{first} alone in the {PLACES[scene.corners[order[0]]]} corner"

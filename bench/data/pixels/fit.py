@@ -7,12 +7,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from bench.errors import DataError
+
 Fit = Literal["crop", "stretch"]
 """crop: the central square of the short side. stretch: all of the image, its aspect ratio lost."""
 LONGEST = 4
 """Times the short side; what is longer loses its ends before a random crop is taken."""
 VISIBLE = 0.5
 """Share of a box that has to be left."""
+
+Rectangle = tuple[float, float, float, float]
+"""Four numbers; a docstring says which: edges, or one point and the two lengths."""
 
 
 class Strip(NamedTuple):
@@ -22,8 +27,8 @@ class Strip(NamedTuple):
     turned: bool
 
 
-def window(width: int, height: int, fit: Fit) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) in pixels of what is kept."""
+def window(width: int, height: int, fit: Fit) -> Rectangle:
+    """What of an image of this size is kept: (left, top, right, bottom) in pixels."""
     if fit == "stretch":
         return 0, 0, width, height
     side = min(width, height)
@@ -32,13 +37,13 @@ def window(width: int, height: int, fit: Fit) -> tuple[float, float, float, floa
 
 
 def square(image: Image.Image, size: int, fit: Fit) -> np.ndarray:
-    """uint8 [S, S, 3]: resized with Pillow's antialiased bilinear filter, as torchvision resizes its images."""
+    """The image as a square, uint8 [S, S, 3]: Pillow's antialiased bilinear filter, as torchvision resizes images."""
     box = window(*image.size, fit)
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
 def square_mask(mask: Image.Image, size: int, fit: Fit) -> np.ndarray:
-    """uint8 [S, S]: class ids of the nearest pixel."""
+    """The mask as a square, uint8 [S, S]: class ids of the nearest pixels."""
     return np.asarray(mask.resize((size, size), Image.Resampling.NEAREST, box=window(*mask.size, fit)))
 
 
@@ -55,29 +60,32 @@ def strip(image: Image.Image, size: int) -> Strip:
     return Strip(np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels, turned)
 
 
-def box_in_square(
-    box: tuple[float, float, float, float], width: int, height: int, fit: Fit
-) -> tuple[float, float, float, float] | str:
-    """A box (left, top, width, height) in pixels as (centre x, centre y, width, height), fractions of the square.
+def box_in_square(box: Rectangle, width: int, height: int, fit: Fit) -> Rectangle | None:
+    """A box in an image as a box in its square; None where the square cuts more than half of it away.
 
-    Where less than half of it is left in the square, the reason instead.
+    Args:
+        box: (left, top, width, height) in pixels.
+        width, height: of the image.
+
+    Returns:
+        (centre x, centre y, width, height) as fractions of the square.
+
+    Raises:
+        DataError: it has no area, or more than half of it lies outside the image.
     """
     left, top, wide, tall = box
     if wide <= 0 or tall <= 0:
-        return "a box of no area"
+        raise DataError("a box of no area")
     right, bottom = min(left + wide, width), min(top + tall, height)
     left, top = max(left, 0.0), max(top, 0.0)
     if (right - left) * (bottom - top) < VISIBLE * wide * tall or right <= left or bottom <= top:
-        return f"a box outside the image: {', '.join(f'{value:g}' for value in box)}"
+        raise DataError(f"a box outside the image: {', '.join(f'{value:g}' for value in box)}")
     area = (right - left) * (bottom - top)
     start_x, start_y, end_x, end_y = window(width, height, fit)
     left, right = (min(max(x, start_x), end_x) for x in (left, right))
     top, bottom = (min(max(y, start_y), end_y) for y in (top, bottom))
     if right <= left or bottom <= top or (right - left) * (bottom - top) < VISIBLE * area:
-        return CUT_AWAY
+        return None
     across, down = end_x - start_x, end_y - start_y
     center = ((left + right) / 2 - start_x) / across, ((top + bottom) / 2 - start_y) / down
     return (*center, (right - left) / across, (bottom - top) / down)
-
-
-CUT_AWAY = "a box that the central square cuts away"

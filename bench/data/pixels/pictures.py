@@ -43,7 +43,7 @@ def open_label(data: bytes) -> Image.Image:
     """A mask file's bytes as class ids, mode "L"; a palette's indices are the ids.
 
     Raises:
-        DataError: see `open_rgb`; also where ids do not fit into eight bits.
+        DataError: not an image, truncated, too large, a kind that is not read, or ids that do not fit into eight bits.
     """
     image = _decoded(data)
     if image.mode in ("L", "P"):

@@ -1,21 +1,20 @@
 """The prepared form of a split: pixel arrays to memory-map and one JSON file of annotations.
 
-A split is prepared inside `bench.system.files.whole_folder`: one that was interrupted is never read, and of two
-processes that prepare the same split the later one drops its copy.
+A split is prepared inside `bench.system.kept.kept_folder`: one that was interrupted is never read, and of two processes
+that prepare the same split the later one drops its copy.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.contracts.data import Box, Question, Split
-from bench.errors import DataError
 
 
 @dataclass
@@ -45,42 +44,43 @@ class Writer:
         self.images.flush()
         if self.masks is not None:
             self.masks.flush()
-        (self.folder / "annotations.json").write_text(json.dumps(_columns(annotations)), encoding="utf-8")
+        write_annotations(self.folder, annotations)
+
+
+def write_annotations(folder: Path, annotations: Annotations) -> None:
+    """Write them as one list a field: a quarter of the size of one object a row, and faster to read."""
+    columns = {
+        "captions": annotations.captions,
+        "questions": _columns(Question, annotations.questions),
+        "boxes": _columns(Box, annotations.boxes),
+    }
+    (folder / "annotations.json").write_text(json.dumps(columns), encoding="utf-8")
 
 
 def read(name: str, folder: Path) -> Split:
     """A prepared split; pixels stay on disk until they are used.
 
     Raises:
-        DataError: the folder is damaged.
+        OSError, EOFError, LookupError, TypeError, ValueError: the folder is damaged; see `bench.system.kept`.
     """
-    try:
-        columns = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        masks = folder / "masks.npy"
-        return Split(
-            name,
-            images,
-            columns["captions"],
-            _rows(Question, columns["questions"]),
-            _rows(Box, columns["boxes"]),
-            np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
-        )
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder} is damaged ({error}); delete it and it is prepared anew") from error
+    columns = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+    masks = folder / "masks.npy"
+    return Split(
+        name,
+        np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
+        columns["captions"],
+        _rows(Question, columns["questions"]),
+        _rows(Box, columns["boxes"]),
+        np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
+    )
 
 
-def _columns(annotations: Annotations) -> dict[str, Any]:
-    """One list a field: a quarter of the size of one object a row, and faster to read."""
-    questions, boxes = annotations.questions, annotations.boxes
-    return {
-        "captions": annotations.captions,
-        "questions": {name: [getattr(row, name) for row in questions] for name in Question.__dataclass_fields__},
-        "boxes": {name: [getattr(row, name) for row in boxes] for name in Box.__dataclass_fields__},
-    }
+def _columns(kind: type[Question | Box], rows: Sequence[Question | Box]) -> dict[str, list[Any]]:
+    return {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
 
 
 def _rows(kind: type, columns: dict[str, Sequence[Any]]) -> list[Any]:
+    """The opposite of `_columns`."""
     return [kind(*map(_frozen, values)) for values in zip(*columns.values(), strict=True)]
 
 

@@ -8,10 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.data.pixels.fit import CUT_AWAY
 from bench.data.reading.base import FromFiles
 from bench.data.reading.decode import decode_all
-from bench.data.reading.examples import Problem
+from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError, UsageError
 from bench.registry import datasets
 from bench.system.progress import reporter
@@ -22,9 +21,11 @@ COUNTS = ("images", "captions", "questions", "boxes", "masks")
 
 @dataclass
 class Report:
-    """What was found. counts: of each split. published: what should have been. problems: left out, and why.
+    """What a data set's folder holds.
 
-    errors: why a split could not be read at all. get: what to download, and where to put it.
+    counts: of each split, for each of `COUNTS`. published: those that its owners give. differences: a line where the
+    two are not the same. problems: what is left out, and why. errors: why a split could not be read at all.
+    get: what to download, and where to put it.
     """
 
     name: str
@@ -51,17 +52,17 @@ def check(name: str, root: Path) -> Report:
     entry = datasets.get(name)
     if not entry.facts.reads_files:
         raise UsageError(f"{name} is not read from a folder; it comes with the installation")
-    made: FromFiles = entry.load()(size=SIZE, root=root)
-    report = Report(name, str(root), get=made.get)
-    report.published = {split: dict(counts) for split, counts in made.published.items()}
+    dataset: FromFiles = entry.load()(size=SIZE, root=root)
+    report = Report(name, str(root), get=dataset.get)
+    report.published = {split: dict(counts) for split, counts in dataset.published.items()}
     try:
-        made.present()
+        dataset.checked_sources()
     except DataError as error:
         report.errors.append(str(error))
         return report
-    for split in made.splits:
+    for split in dataset.splits:
         try:
-            _read(made, split, report)
+            _read(dataset, split, report)
         except DataError as error:
             report.errors.append(f"{split}: {error}")
     report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
@@ -71,13 +72,13 @@ def check(name: str, root: Path) -> Report:
 
 
 def as_json(report: Report) -> str:
-    """All of it."""
-    found = dataclasses.asdict(report) | {"sound": report.sound}
-    return json.dumps(found | {"problems": [problem._asdict() for problem in report.problems]}, indent=1)
+    """The report as JSON."""
+    values = dataclasses.asdict(report) | {"sound": report.sound}
+    return json.dumps(values | {"problems": [problem._asdict() for problem in report.problems]}, indent=1)
 
 
 def as_text(report: Report) -> str:
-    """A table of counts, then every problem, then what to do."""
+    """The report for people: a table of counts, then every problem, then what to do."""
     lines = [f"{report.name} in {report.root}"]
     if report.counts:
         lines.append("".join(f"{column:>12}" for column in ("split", *COUNTS)))
@@ -93,22 +94,23 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _read(made: FromFiles, split: str, report: Report) -> None:
-    listing = made.read(split)
-    examples = made.chosen(listing, split)
+def _read(dataset: FromFiles, split: str, report: Report) -> None:
+    """Read all of a split and add what it holds to the report."""
+    listing = dataset.read_listing(split)
+    examples = dataset.choose(listing, split)
     report.problems += listing.problems
     counts: Counter[str] = Counter()
-    shape = dataclasses.replace(made.shape(split), strips=None)
-    decoded = decode_all(examples, shape, reporter(f"{made.name} {split}"))
-    for example, found in zip(examples, decoded, strict=True):
-        if isinstance(found, Problem):
-            report.problems.append(found)
+    shape = dataclasses.replace(dataset.shape(split), strips=None)
+    progress = reporter(f"{dataset.name} {split}")
+    for example, decoded in zip(examples, decode_all(examples, shape, progress), strict=True):
+        if isinstance(decoded, Problem):
+            report.problems.append(decoded)
             continue
-        wrong = [box for box in found.boxes if isinstance(box, str) and box != CUT_AWAY]
-        report.problems += [Problem(str(example.image), what) for what in wrong]
-        kept = len(found.boxes) - len(wrong)
-        counts += Counter(images=1, captions=len(example.captions), questions=len(example.questions), boxes=kept)
-        counts["masks"] += found.mask is not None
+        broken = [box for box in decoded.boxes if isinstance(box, Problem) and box.kind is not Kind.CUT_AWAY]
+        report.problems += broken
+        boxes = len(decoded.boxes) - len(broken)
+        counts += Counter(images=1, captions=len(example.captions), questions=len(example.questions), boxes=boxes)
+        counts["masks"] += decoded.mask is not None
     report.counts[split] = {name: counts[name] for name in COUNTS}
     if not examples:
         report.errors.append(f"{split}: no image can be used")
@@ -120,7 +122,7 @@ def _differences(report: Report) -> list[str]:
     for split, published in report.published.items():
         parts = ["train", "validation"] if split == "train" and "validation" not in report.published else [split]
         for what, wanted in published.items():
-            found = sum(report.counts[part][what] for part in parts)
-            if found != wanted:
-                lines.append(f"{' and '.join(parts)}: {found:,} {what}, published are {wanted:,}")
+            counted = sum(report.counts[part][what] for part in parts)
+            if counted != wanted:
+                lines.append(f"{' and '.join(parts)}: {counted:,} {what}, published are {wanted:,}")
     return lines

@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
+from typing_extensions import override
 
-from bench.data.reading.examples import ImageFile, Pointed, Problem
+from bench.data.pixels.fit import Rectangle
+from bench.data.reading.examples import Expression, ImageFile, Mask
 from bench.data.reading.json_rows import field, numbers, rows
 from bench.data.reading.paths import clean, find, safe_name
+from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 
 IMAGES = (
     "train2014.zip from images.cocodataset.org/zips, val2014.zip likewise, and annotations_trainval2014.zip from "
     "images.cocodataset.org/annotations"
 )
-BOX = tuple[float, float, float, float]
 
 
 class CocoImage(NamedTuple):
-    """One row of "images". size: (width, height)."""
+    """One row of "images". name: of the file. size: (width, height)."""
 
     name: str
     size: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Segments:
-    """Class ids and outlines of an image's objects, largest first; see `bench.data.reading.examples.Mask`.
+class Segments(Mask):
+    """A mask from class ids and outlines of an image's objects, largest first.
 
     An outline is polygons, float32 [n] of x, y, x, y ..., or the run lengths of a column-wise mask, int64 [n].
     """
 
     objects: tuple[tuple[int, tuple[np.ndarray, ...]], ...]
 
-    def draw(self, size: tuple[int, int]) -> Image.Image:
-        """See `Mask`."""
+    @override
+    def paint(self, size: tuple[int, int]) -> Image.Image:
         mask = Image.new("L", size)
         pencil = ImageDraw.Draw(mask)
         for label, outlines in self.objects:
@@ -77,18 +79,18 @@ def read_images(path: Path, problems: list[Problem]) -> dict[int, CocoImage]:
     Raises:
         DataError: not such a file, or an id is there twice.
     """
-    found: dict[int, CocoImage] = {}
+    images: dict[int, CocoImage] = {}
     for row in rows(path, "images"):
         number = field(row, "id", int, path)
-        if number in found:
+        if number in images:
             raise DataError(f"{path} lists image {number} twice")
         try:
             name = safe_name(row.get("file_name"))
         except DataError as error:
-            problems.append(Problem(f"{path.name}, image {number}", str(error)))
+            problems.append(Problem(f"{path.name}, image {number}", Kind.ANNOTATION, str(error)))
             continue
-        found[number] = CocoImage(name, (field(row, "width", int, path), field(row, "height", int, path)))
-    return found
+        images[number] = CocoImage(name, (field(row, "width", int, path), field(row, "height", int, path)))
+    return images
 
 
 def read_captions(path: Path, problems: list[Problem]) -> dict[int, tuple[str, ...]]:
@@ -97,19 +99,19 @@ def read_captions(path: Path, problems: list[Problem]) -> dict[int, tuple[str, .
     Raises:
         DataError: not such a file.
     """
-    found: dict[int, list[str]] = defaultdict(list)
+    captions: dict[int, list[str]] = defaultdict(list)
     for row in rows(path, "annotations"):
         number, text = field(row, "image_id", int, path), clean(row.get("caption"))
         if text:
-            found[number].append(text)
+            captions[number].append(text)
         else:
-            problems.append(Problem(f"{path.name}, image {number}", "an empty caption"))
-    return {number: tuple(captions) for number, captions in found.items()}
+            problems.append(Problem(f"{path.name}, image {number}", Kind.CAPTION, Kind.CAPTION))
+    return {number: tuple(texts) for number, texts in captions.items()}
 
 
 def read_instances(
     path: Path, problems: list[Problem]
-) -> tuple[dict[int, tuple[Pointed, ...]], dict[int, Segments], dict[int, tuple[int, BOX]]]:
+) -> tuple[dict[int, tuple[Expression, ...]], dict[int, Segments], dict[int, tuple[int, Rectangle]]]:
     """Boxes and masks by image id, and (image id, box) by annotation id.
 
     An expression names a category that occurs once in its image: "the dog". Ids of a mask are category ids.
@@ -118,32 +120,33 @@ def read_instances(
         DataError: not such a file.
     """
     names = {field(row, "id", int, path): clean(row.get("name")) for row in rows(path, "categories")}
-    known: dict[int, list[tuple[int, BOX, bool]]] = defaultdict(list)
+    objects_of: dict[int, list[tuple[int, Rectangle, bool]]] = defaultdict(list)
     outlines: dict[int, list[tuple[float, int, tuple[np.ndarray, ...]]]] = defaultdict(list)
-    boxes: dict[int, tuple[int, BOX]] = {}
+    boxes: dict[int, tuple[int, Rectangle]] = {}
     for row in rows(path, "annotations"):
         number, image, category = (field(row, name, int, path) for name in ("id", "image_id", "category_id"))
         box = numbers(row.get("bbox"), 4)
         outline = _outline(row.get("segmentation"))
         if number in boxes or box is None or category not in names or not 0 < category < 256 or outline is None:
-            problems.append(Problem(f"{path.name}, annotation {number}", "no usable box, outline or category"))
+            where = f"{path.name}, annotation {number}"
+            problems.append(Problem(where, Kind.OBJECT, "no usable box, outline or category"))
             continue
         boxes[number] = image, (box[0], box[1], box[2], box[3])
-        known[image].append((category, boxes[number][1], bool(row.get("iscrowd"))))
+        objects_of[image].append((category, boxes[number][1], bool(row.get("iscrowd"))))
         outlines[image].append((box[2] * box[3], category, outline))
-    pointed = {}
-    for image, objects in known.items():
+    expressions = {}
+    for image, objects in objects_of.items():
         count = Counter(category for category, _, _ in objects)
-        pointed[image] = tuple(
-            Pointed(f"the {names[category]}", box)
+        expressions[image] = tuple(
+            Expression(f"the {names[category]}", box)
             for category, box, crowd in objects
             if count[category] == 1 and not crowd
         )
     masks = {
-        image: Segments(tuple((label, shape) for _, label, shape in sorted(objects, key=lambda one: -one[0])))
+        image: Segments(tuple((label, shape) for _, label, shape in sorted(objects, key=lambda outline: -outline[0])))
         for image, objects in outlines.items()
     }
-    return pointed, masks, boxes
+    return expressions, masks, boxes
 
 
 def optional_captions(
@@ -155,7 +158,7 @@ def optional_captions(
     return read_captions(caption_file(root, parts[split]), problems)
 
 
-def missing_captions(root: Path, parts: Any) -> str | None:
+def missing_captions(root: Path, parts: Iterable[str]) -> str | None:
     """Why there are no captions for these parts of COCO, or None."""
     try:
         for part in dict.fromkeys(parts):
@@ -179,7 +182,7 @@ def _outline(value: object) -> tuple[np.ndarray, ...] | None:
 
 
 def _from_runs(runs: np.ndarray, size: tuple[int, int]) -> Image.Image:
-    """Alternating lengths of 0 and 1, column by column."""
+    """The mask, 0 and 255, of alternating lengths of outside and inside, column by column."""
     width, height = size
     if runs.sum() != width * height:
         raise DataError("run lengths that do not fit the image")

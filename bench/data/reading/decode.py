@@ -13,9 +13,10 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from bench.data.pixels import fit
-from bench.data.pixels.fit import Fit
+from bench.data.pixels.fit import Fit, Rectangle
 from bench.data.pixels.pictures import open_rgb
-from bench.data.reading.examples import Example, Problem
+from bench.data.reading.examples import Example, Expression
+from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 from bench.system.progress import Progress
 
@@ -27,7 +28,11 @@ ALONE = 128
 
 @dataclass(frozen=True)
 class Shape:
-    """What becomes of an image. strips: whether it is also kept for random crops, and how it fits into its strip."""
+    """What becomes of an image.
+
+    size: side of the square, in pixels. fit: how the image becomes a square. strips: how it becomes a strip for random
+    crops ("stretch": the square of the whole image); None where it is kept as a square only.
+    """
 
     size: int
     fit: Fit
@@ -35,21 +40,25 @@ class Shape:
 
 
 class Decoded(NamedTuple):
-    """An example's pixels. pixels: uint8 [S, S, 3]. mask: uint8 [S, S]. boxes: see `fit.box_in_square`."""
+    """An example's pixels and boxes.
+
+    pixels: uint8 [S, S, 3]. mask: uint8 [S, S]. boxes: one for each of the example's, (centre x, centre y, width,
+    height) as fractions of the square, or why it is left out.
+    """
 
     pixels: np.ndarray
     mask: np.ndarray | None
     strip: fit.Strip | None
-    boxes: tuple[tuple[float, float, float, float] | str, ...]
+    boxes: tuple[Rectangle | Problem, ...]
 
 
 def decode(example: Example, shape: Shape) -> Decoded | Problem:
     """One example's pixels, or what is wrong with its files."""
     try:
         image = open_rgb(example.image.read(), example.size)
-        mask = example.mask.draw(image.size) if example.mask else None
+        mask = example.mask.paint(image.size) if example.mask else None
     except DataError as error:
-        return Problem(str(example.image), str(error))
+        return Problem(str(example.image), Kind.IMAGE, str(error))
     strip = None
     if shape.strips == "crop":
         strip = fit.strip(image, shape.size)
@@ -59,12 +68,20 @@ def decode(example: Example, shape: Shape) -> Decoded | Problem:
         fit.square(image, shape.size, shape.fit),
         fit.square_mask(mask, shape.size, shape.fit) if mask else None,
         strip,
-        tuple(fit.box_in_square(pointed.box, *image.size, shape.fit) for pointed in example.boxes),
+        tuple(_box(expression, example, image.size, shape.fit) for expression in example.boxes),
     )
 
 
+def _box(expression: Expression, example: Example, size: tuple[int, int], how: Fit) -> Rectangle | Problem:
+    try:
+        box = fit.box_in_square(expression.box, *size, how)
+    except DataError as error:
+        return Problem(str(example.image), Kind.BOX, str(error))
+    return Problem(str(example.image), Kind.CUT_AWAY, Kind.CUT_AWAY.value) if box is None else box
+
+
 class _Chunks(Dataset):
-    """Chunk number i of the examples, decoded."""
+    """The examples in chunks, each decoded when it is asked for by its number."""
 
     def __init__(self, examples: Sequence[Example], shape: Shape) -> None:
         self.examples, self.shape = examples, shape
@@ -104,7 +121,7 @@ def _as_it_is(chunk: list[Decoded | Problem]) -> list[Decoded | Problem]:
     return chunk
 
 
-class Growing:
+class NpyAppender:
     """An array uint8 [N, ...] in an .npy file, written row by row; N is known at the end.
 
     Not memory-mapped: the pages of 23 GB would count as this process's memory.
@@ -127,7 +144,7 @@ class Growing:
         form = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.row)}
         np.lib.format.write_array_header_1_0(self.file, form)
 
-    def __enter__(self) -> Growing:
+    def __enter__(self) -> NpyAppender:
         return self
 
     def __exit__(

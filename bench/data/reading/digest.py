@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from bench.data.reading.paths import printable
 from bench.errors import DataError
 from bench.system import fingerprint
-from bench.system.files import write_atomic
+from bench.system.files import sha256_of, write_atomic
 from bench.system.progress import Progress
 
 CHUNK = 1_024
@@ -70,8 +69,7 @@ def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, 
         old = known.get(name)
         if old is not None and old[:2] == [state.st_size, state.st_mtime_ns]:
             return name, old
-        with open(path, "rb") as opened:  # noqa: PTH123
-            return name, [state.st_size, state.st_mtime_ns, hashlib.file_digest(opened, "sha256").hexdigest()]
+        return name, [state.st_size, state.st_mtime_ns, sha256_of(Path(path))]
     except FileNotFoundError:  # a link that leads nowhere: its example will be found missing
         return name, [0, 0, "missing"]
     except OSError as error:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from PIL import Image
+from typing_extensions import override
 
+from bench.data.pixels.fit import Rectangle
 from bench.data.reading.paths import inside, printable
+from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 
-
-class Problem(NamedTuple):
-    """Something that was left out. file: as the user knows it. what: one line."""
-
-    file: str
-    what: str
+ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
+"""Of files that count as images where a user's folder or archive does not say which are."""
+TEXT_KEYS = ("captions", "caption", "text")
+"""Names under which a row or a JSON file of a user's may give its caption or captions."""
 
 
 class ImageFile(NamedTuple):
@@ -48,8 +50,8 @@ class ImageFile(NamedTuple):
         )
 
 
-class Asked(NamedTuple):
-    """A question about an image; see `bench.contracts.Question`."""
+class AnsweredQuestion(NamedTuple):
+    """A question about an image; the fields of `bench.contracts.data.Question`."""
 
     text: str
     answer: str
@@ -57,18 +59,52 @@ class Asked(NamedTuple):
     answers: tuple[str, ...] = ()
 
 
-class Pointed(NamedTuple):
+class Expression(NamedTuple):
     """An expression and the box it refers to, (left, top, width, height) in pixels of the original image."""
 
     text: str
-    box: tuple[float, float, float, float]
+    box: Rectangle
 
 
-class Mask(Protocol):
+class Mask(ABC):
     """Class ids of an image's pixels."""
 
-    def draw(self, size: tuple[int, int]) -> Image.Image:
-        """Mode "L", as large as the image, (width, height). Raises `DataError` where the mask cannot be made."""
+    @abstractmethod
+    def paint(self, size: tuple[int, int]) -> Image.Image:
+        """The ids in mode "L", as large as the image, (width, height). Raises `DataError` where they cannot be had."""
+
+
+@dataclass(frozen=True)
+class MaskFile(Mask):
+    """A mask stored as an image of class ids."""
+
+    file: ImageFile
+
+    @override
+    def paint(self, size: tuple[int, int]) -> Image.Image:
+        from bench.data.pixels.pictures import open_label
+
+        return open_label(self.file.read()).resize(size, Image.Resampling.NEAREST)
+
+
+@dataclass(frozen=True)
+class MaskParts(Mask):
+    """A mask stored as one black and white image for each class that is there; a later one covers an earlier one.
+
+    parts: (class id, image) each.
+    """
+
+    parts: tuple[tuple[int, ImageFile], ...]
+
+    @override
+    def paint(self, size: tuple[int, int]) -> Image.Image:
+        from bench.data.pixels.pictures import open_label
+
+        mask = Image.new("L", size)
+        for label, file in self.parts:
+            part = open_label(file.read()).resize(size, Image.Resampling.NEAREST)
+            mask.paste(label, mask=part.point(lambda value: 255 if value > 0 else 0))
+        return mask
 
 
 @dataclass(frozen=True)
@@ -82,8 +118,8 @@ class Example:
     key: str
     image: ImageFile
     captions: tuple[str, ...] = ()
-    questions: tuple[Asked, ...] = ()
-    boxes: tuple[Pointed, ...] = ()
+    questions: tuple[AnsweredQuestion, ...] = ()
+    boxes: tuple[Expression, ...] = ()
     mask: Mask | None = None
     size: tuple[int, int] | None = None
 
@@ -96,37 +132,13 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, example: Example, needs: tuple[str, ...] = ()) -> None:
-        """Take an example, or note which of `needs` (field names) it has none of."""
+        """Take an example, or note as a problem which of `needs` (names of its fields) it has none of."""
         lacking = [need for need in needs if not getattr(example, need)]
         if lacking:
-            self.problems.append(Problem(str(example.image), f"no {' and no '.join(lacking)}"))
+            self.note(str(example.image), Kind.INCOMPLETE, f"no {' and no '.join(lacking)}")
         else:
             self.examples.append(example)
 
-
-class MaskFile(NamedTuple):
-    """A mask stored as an image of class ids."""
-
-    file: ImageFile
-
-    def draw(self, size: tuple[int, int]) -> Image.Image:
-        """See `Mask`."""
-        from bench.data.pixels.pictures import open_label
-
-        return open_label(self.file.read()).resize(size, Image.Resampling.NEAREST)
-
-
-class MaskParts(NamedTuple):
-    """A mask stored as one black and white image for each class that is there; a later one covers an earlier one."""
-
-    parts: tuple[tuple[int, ImageFile], ...]
-
-    def draw(self, size: tuple[int, int]) -> Image.Image:
-        """See `Mask`."""
-        from bench.data.pixels.pictures import open_label
-
-        mask = Image.new("L", size)
-        for label, file in self.parts:
-            part = open_label(file.read()).resize(size, Image.Resampling.NEAREST)
-            mask.paste(label, mask=part.point(lambda value: 255 if value > 0 else 0))
-        return mask
+    def note(self, file: str, kind: Kind, what: object) -> None:
+        """Note a problem; see `Problem`."""
+        self.problems.append(Problem(file, kind, str(what)))

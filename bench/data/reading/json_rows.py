@@ -55,8 +55,8 @@ def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} has no rows under {key!r}")
 
 
-def parse(text: str, name: str) -> Any:
-    """A JSON text; `name` is what an error calls it. Raises `DataError` where it is none."""
+def parse_json(text: str, name: str) -> Any:
+    """The value of a JSON text; `name` is what an error calls it. Raises `DataError` where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,52 +10,53 @@ import numpy as np
 from bench.contracts.data import Box, Question
 from bench.data.pixels import prepared
 from bench.data.pixels.training_view import write_index
-from bench.data.reading.decode import Decoded, Growing, Shape, decode_all
-from bench.data.reading.examples import Example, Problem
+from bench.data.reading.decode import Decoded, NpyAppender, Shape, decode_all
+from bench.data.reading.examples import Example
+from bench.data.reading.problems import Problem
 from bench.system.progress import Progress
 
 
-def write(examples: Sequence[Example], folder: Path, shape: Shape, progress: Progress) -> list[Problem]:
-    """Decode the examples and write them in the prepared form; returns what had to be left out."""
-    notes, problems = prepared.Annotations(), []
+def write_prepared(examples: Sequence[Example], folder: Path, shape: Shape, progress: Progress) -> list[Problem]:
+    """Decode the examples and write them into an empty folder; returns what had to be left out."""
+    notes, problems = prepared.Annotations(), list[Problem]()
     lengths: list[int] = []
     turned: list[bool] = []
     size, masks = shape.size, any(example.mask for example in examples)
     with (
-        Growing(folder / "images.npy", (size, size, 3)) as images,
-        Growing(folder / "masks.npy", (size, size)) as mask_rows,
-        Growing(folder / "strips.npy", (size, 3)) as strips,
+        NpyAppender(folder / "images.npy", (size, size, 3)) as images,
+        NpyAppender(folder / "masks.npy", (size, size)) as mask_rows,
+        NpyAppender(folder / "strips.npy", (size, 3)) as strips,
     ):
-        for example, found in zip(examples, decode_all(examples, shape, progress), strict=True):
-            if isinstance(found, Problem):
-                problems.append(found)
+        for example, decoded in zip(examples, decode_all(examples, shape, progress), strict=True):
+            if isinstance(decoded, Problem):
+                problems.append(decoded)
                 continue
-            problems += annotate(example, found, images.count, notes)
-            images.append(found.pixels[None])
+            problems += _annotate(example, decoded, images.count, notes)
+            images.append(decoded.pixels[None])
             if masks:
-                mask_rows.append((np.zeros((size, size), np.uint8) if found.mask is None else found.mask)[None])
-            if found.strip is not None:
-                strips.append(found.strip.pixels)
-                lengths.append(len(found.strip.pixels))
-                turned.append(found.strip.turned)
+                mask_rows.append((np.zeros((size, size), np.uint8) if decoded.mask is None else decoded.mask)[None])
+            if decoded.strip is not None:
+                strips.append(decoded.strip.pixels)
+                lengths.append(len(decoded.strip.pixels))
+                turned.append(decoded.strip.turned)
     if not masks:
         (folder / "masks.npy").unlink()
     if lengths:
         write_index(folder, lengths, turned)
     else:
         (folder / "strips.npy").unlink()
-    (folder / "annotations.json").write_text(json.dumps(prepared._columns(notes)), encoding="utf-8")
+    prepared.write_annotations(folder, notes)
     return problems
 
 
-def annotate(example: Example, found: Decoded, number: int, notes: prepared.Annotations) -> list[Problem]:
+def _annotate(example: Example, decoded: Decoded, number: int, notes: prepared.Annotations) -> list[Problem]:
     """Add what is said about image `number`; returns the boxes that had to be left out."""
     problems = []
     notes.captions.append(list(example.captions))
-    notes.questions += [Question(number, *asked) for asked in example.questions]
-    for pointed, box in zip(example.boxes, found.boxes, strict=True):
-        if isinstance(box, str):
-            problems.append(Problem(str(example.image), box))
+    notes.questions += [Question(number, *question) for question in example.questions]
+    for expression, box in zip(example.boxes, decoded.boxes, strict=True):
+        if isinstance(box, Problem):
+            problems.append(box)
         else:
-            notes.boxes.append(Box(number, pointed.text, box))
+            notes.boxes.append(Box(number, expression.text, box))
     return problems
