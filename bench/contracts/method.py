@@ -107,18 +107,23 @@ class WordPredictor(Protocol):
 class Tokenizer(nn.Module, ABC):
     """A method's network, trained or not.
 
-    grid: (h, w), set by the constructor. discrete: with False (the `identity` control) `encode` returns the vectors
-    themselves, float [B, h, w, D], `decode` takes those, and the codebook is empty, [0, D].
+    grid: (h, w), set by the constructor.
+    codebook: code vectors [K, D], a parameter, buffer or property; [L, K, D] where a position holds L residual codes
+    that add up.
+    discrete: with False (the `identity` control) `encode` returns the vectors themselves, float [B, h, w, D], `decode`
+    takes those, and the codebook is empty, [0, D].
+
     A tokenizer without a parameter that requires a gradient is taken as it is, and its records say so.
     """
 
     grid: tuple[int, int]
     discrete: bool = True
 
-    @property
-    @abstractmethod
-    def codebook(self) -> Tensor:
-        """Code vectors [K, D]; [L, K, D] where a position holds L residual codes that add up."""
+    if TYPE_CHECKING:  # when running, a subclass may as well have a parameter or buffer of this name
+
+        @property
+        def codebook(self) -> Tensor:
+            """Code vectors [K, D]; [L, K, D] where a position holds L residual codes that add up."""
 
     @abstractmethod
     def encode(self, images: Tensor) -> Tensor:

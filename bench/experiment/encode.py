@@ -52,6 +52,9 @@ def check_tokenizer(tokenizer: Tokenizer, name: str, preset: Preset) -> None:
     """
     if not isinstance(tokenizer, Tokenizer):
         raise ContractError(f"{name}: build returned a {type(tokenizer).__name__}, no bench.contracts.method.Tokenizer")
+    for name_of, what in (("grid", "(h, w)"), ("codebook", "[K, D]")):
+        if not hasattr(tokenizer, name_of):  # annotations alone cannot be seen to be fulfilled
+            raise ContractError(f"{name}: the tokenizer has no {name_of} {what}")
     training, images = tokenizer.training, [2, 3, preset.image_size, preset.image_size]
     with torch.random.fork_rng(devices=[]):
         tokenizer.eval()

@@ -72,6 +72,10 @@ class Configured:
         with self.asked("be made"):
             return self.make()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the object: a worker process imports the plug-in's file itself before it makes one."""
+        return {name: value for name, value in vars(self).items() if name != "plugin"}
+
     @contextlib.contextmanager
     def asked(self, what: str) -> Iterator[None]:
         """Turn whatever its code raises while a run is planned into one line that names it.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bench.leaderboard.board import render
 from bench.leaderboard.markdown import to_markdown
@@ -59,3 +62,11 @@ def rows(markdown: str, heading: str = "### vqa") -> dict[str, list[str]]:
 def shown(records: Sequence[Record], store: RecordStore | None = None) -> str:
     """The Markdown of these records' leaderboard."""
     return to_markdown(render(records, store))
+
+
+def write_in_turn(root: str, writer: int) -> None:
+    """Write one shared and one own record, 25 times; for a process of its own."""
+    store = RecordStore(Path(root))
+    for turn in range(25):
+        store.write(a_record(key="shared", seed=writer), {"accuracy": np.full(500, writer)}, {"a.txt": str(writer)})
+        store.write(a_record(key=f"w{writer}-{turn}"))

@@ -15,6 +15,7 @@ from helpers.made_records import N, a_record, rows, shown
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import Score
+from bench.contracts.task import Work
 from bench.experiment.plan import TRAIN_CODE
 from bench.leaderboard.board import render
 from bench.leaderboard.formats import to_json
@@ -30,18 +31,16 @@ CPU = torch.device("cpu")
 
 STUCK = '''
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from bench.contracts.method import Method, Tokenizer
 from bench.registry import methods
 
 
-class Stuck(nn.Module):
+class Stuck(Tokenizer):
     """Every image is code 0 everywhere, which is brighter than all images; only an unused weight is trained."""
-
-    discrete = True
 
     def __init__(self, preset):
         super().__init__()
@@ -63,12 +62,8 @@ class Stuck(nn.Module):
 
 @methods.register("stuck")
 @dataclass(frozen=True)
-class StuckMethod:
+class StuckMethod(Method):
     """Learns nothing."""
-
-    paper: ClassVar[str] = "none"
-    needs_text: ClassVar[bool] = False
-    control: ClassVar[bool] = False
 
     def build(self, preset, dataset, text):
         return Stuck(preset)
@@ -130,11 +125,11 @@ def test_the_reconstruction_task_compares_with_its_own_blind_baseline() -> None:
               for name in ("train", "validation", "test")}  # fmt: skip
     splits["train"].images[:] = 140
     task, head = Reconstruction(extractors=()), PRESETS["smoke"].head
-    blind = task.run(None, splits, head, 0, CPU)
+    blind = task.run(Work(None, splits, head, 0, CPU))
     assert not blind.warnings
-    assert not task.run(flat(139, splits), splits, head, 0, CPU).warnings
-    assert not task.run(flat(140, splits), splits, head, 0, CPU).warnings
-    (alarm,) = task.run(flat(141, splits), splits, head, 0, CPU).warnings
+    assert not task.run(Work(flat(139, splits), splits, head, 0, CPU)).warnings
+    assert not task.run(Work(flat(140, splits), splits, head, 0, CPU)).warnings
+    (alarm,) = task.run(Work(flat(141, splits), splits, head, 0, CPU)).warnings
     assert f"below the {blind.metrics['psnr'].value:.2f} dB" in alarm
 
 

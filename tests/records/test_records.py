@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.made_records import a_record
+from helpers.made_records import a_record, write_in_turn
 
 from bench.errors import RecordError, UsageError
 from bench.records.store import RecordStore
@@ -85,13 +85,13 @@ def test_killed_between_the_files_leaves_the_old_record(tmp_path: Path) -> None:
     before = store.write(a_record(), {"accuracy": np.ones(4)})
     program = (
         "import os, signal, sys, pathlib\n"
-        "from bench import files, records\n"
+        "from bench.records.store import RecordStore\n"
         "replace = os.replace\n"
         "def dies(a, b):\n"
         "    if str(b).endswith('.json'): os.kill(os.getpid(), signal.SIGKILL)\n"
         "    replace(a, b)\n"
         "os.replace = dies\n"
-        "store = records.RecordStore(pathlib.Path(sys.argv[1]))\n"
+        "store = RecordStore(pathlib.Path(sys.argv[1]))\n"
         "record = store.all().records[0]\n"
         "store.write(record.model_copy(update={'seed': 7}), {'accuracy': [0.0] * 4})\n"
     )
@@ -101,16 +101,9 @@ def test_killed_between_the_files_leaves_the_old_record(tmp_path: Path) -> None:
     assert store.all() == ([before], [])
 
 
-def _writes(root: str, writer: int) -> None:
-    store = RecordStore(Path(root))
-    for turn in range(25):
-        store.write(a_record(key="shared", seed=writer), {"accuracy": np.full(500, writer)}, {"a.txt": str(writer)})
-        store.write(a_record(key=f"w{writer}-{turn}"))
-
-
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_writes, args=(str(tmp_path), writer)) for writer in (1, 2)]
+    writers = [context.Process(target=write_in_turn, args=(str(tmp_path), writer)) for writer in (1, 2)]
     for writer in writers:
         writer.start()
     store = RecordStore(tmp_path)
