@@ -84,7 +84,7 @@ def test_a_run_on_files(bench: Bench, miniatures: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [entry.name for entry in datasets.entries() if entry.facts.get("reads_files")])
+@pytest.mark.parametrize("name", [entry.name for entry in datasets.entries() if entry.facts.reads_files])
 def test_every_task_runs_on_every_data_set(name: str, bench: Bench, miniatures: Path, tmp_path: Path) -> None:
     """All that it offers something for; the rest is skipped with the reason."""
     ran = bench(*RUN, "--data-root", str(miniatures), "--datasets", name, "--tasks", "all")
@@ -92,7 +92,7 @@ def test_every_task_runs_on_every_data_set(name: str, bench: Bench, miniatures: 
     records = RecordStore(tmp_path / "results").all().records
     assert {record.status for record in records} <= {"ok", "skipped"}
     for record in (record for record in records if record.task in tasks.names()):
-        lacking = set(tasks.get(record.task).facts["needs"]) - set(datasets.get(name).facts["offers"])
+        lacking = set(tasks.get(record.task).facts.needs) - set(datasets.get(name).facts.offers)
         assert (record.status == "skipped") is bool(lacking)
 
 
