@@ -62,8 +62,10 @@ def preparing(examples: list[Example], folder: Path, size: int) -> tuple[float, 
     start = time.perf_counter()
     write_prepared(examples, folder, Shape(size, "crop"), quiet)
     spent = time.perf_counter() - start
-    own, worker = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return spent, (folder / "images.npy").stat().st_size / 2**20, own + worker
+    process, worker = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return spent, (folder / "images.npy").stat().st_size / 2**20, process + worker
 
 
 def reading(folder: Path, batches: int = 2_000) -> float:

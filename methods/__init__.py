@@ -1,1 +1,1 @@
-"""Ways to learn a codebook, one file each; `quantizers`, `autoencoder` and the like are what they share."""
+"""Ways to learn a codebook, one file each; what several of them share lies in `parts`."""

@@ -41,9 +41,9 @@ def similarity(rows: Tensor, codebook: Tensor, distance: Distance) -> Tensor:
 def contrastive_loss(near: Tensor) -> Tensor:
     """Each code is to be nearer to its nearest rows (N/K of them) than to the farther half; near: [N, K]."""
     count, codes = near.shape
-    ordered = near.sort(dim=0).values
-    positive = ordered[-max(1, count // codes) :].mean(0, keepdim=True)
-    logits = torch.cat([positive, ordered[: count // 2]]).T / TEMPERATURE
+    ordered = near.sort(dim=0).values  # [N, K], each code's rows from the farthest to the nearest
+    positive = ordered[-max(1, count // codes) :].mean(0, keepdim=True)  # [1, K]
+    logits = torch.cat([positive, ordered[: count // 2]]).T / TEMPERATURE  # [K, 1 + N / 2]
     return F.cross_entropy(logits, torch.zeros(codes, dtype=torch.int64, device=near.device))
 
 

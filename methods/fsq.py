@@ -1,4 +1,4 @@
-"""FSQ: a grid of rounded values in place of a codebook."""
+"""FSQ: a code is a few rounded values; there is no codebook to learn."""
 
 from __future__ import annotations
 

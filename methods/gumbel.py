@@ -1,4 +1,4 @@
-"""Gumbel-softmax: codes are sampled, not searched."""
+"""Gumbel-softmax: codes are sampled from logits instead of searched by distance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IBQ: the gradient goes through the index, to all codes."""
+"""IBQ: a softmax over all codes carries the gradient to each of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IndexQuantizer(Quantizer):
     """The code with the largest dot product, with the gradient of a softmax over all codes (eq. 4-7).
 
     It holds N x K probabilities. The released double quantization loss has beta on the codebook's side and a third
-    term that goes through the soft index; so has this one.
+    term that goes through the soft index; so has this class.
     """
 
     def __init__(self, codes: int, width: int, beta: float, entropy: float, init: Init, revive: Revive) -> None:

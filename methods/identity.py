@@ -1,4 +1,4 @@
-"""Control: no quantization."""
+"""Control: the autoencoder without a quantizer."""
 
 from __future__ import annotations
 

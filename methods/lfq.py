@@ -1,4 +1,4 @@
-"""LFQ: one bit a value in place of a codebook."""
+"""LFQ: a code is the signs of log2 K values; there is no codebook to learn."""
 
 from __future__ import annotations
 

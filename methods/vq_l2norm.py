@@ -1,4 +1,4 @@
-"""VQ-l2norm: narrow codes on a sphere."""
+"""VQ-l2norm: codes of few dimensions and length one, chosen by cosine."""
 
 from __future__ import annotations
 

@@ -97,16 +97,16 @@ def score(method: str, splits: dict[str, Split]) -> str:
     torch.manual_seed(0)
     tokenizer = entry.load()(**entry.facts.arguments).build(TINY, "emoji-scenes", None)
     train(tokenizer, splits["train"], None, TINY, 0, CPU, lambda *_: None)
-    truth, made, used = splits["validation"].images, [], set()
+    truth, decoded, used = splits["validation"].images, [], set()
     with torch.inference_mode():
         for start in range(0, len(truth), BATCH):
             codes = tokenizer.encode(to_float(truth[start : start + BATCH], CPU))
             used |= set(codes.flatten().tolist())
-            made.append(to_uint8(tokenizer.decode(codes)))
-    decoded, original = np.concatenate(made), np.asarray(truth)
+            decoded.append(to_uint8(tokenizer.decode(codes)))
+    images, original = np.concatenate(decoded), np.asarray(truth)
     extractor = load_extractor("tinyclip", "cpu")
-    real, fake = (distance.statistics([extractor.features(images)]) for images in (original, decoded))
-    psnr = image.psnr(decoded, original).mean()
+    real, fake = (distance.statistics([extractor.features(pixels)]) for pixels in (original, images))
+    psnr = image.psnr(images, original).mean()
     return f"| {psnr:.2f} | {distance.frechet_distance(real, fake):.3f} | {len(used) / TINY.codes:.3f} |"
 
 

@@ -50,7 +50,7 @@ def build_vocabulary(splits: list[Split]) -> tuple[list[str], dict[str, list[int
 
 
 def pick(split: Split, count: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
-    """Images and, for each, one of its captions."""
+    """Random images uint8 [count, S, S, 3] and, for each, one of its captions."""
     rows = rng.integers(0, len(split), count)
     known = [split.captions[row] for row in rows.tolist()]
     return split.images[rows], [captions[int(rng.integers(0, len(captions)))] for captions in known]
@@ -84,8 +84,8 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
         images = torch.cat([to_float(pixels, CPU) for pixels, _ in picked])
         ids = torch.zeros(len(captions), TEXT["context_length"], dtype=torch.int64)
         for row, caption in enumerate(captions):
-            found = vocabulary.ids(caption, TEXT["context_length"])
-            ids[row, : len(found)] = torch.tensor(found)
+            pieces = vocabulary.ids(caption, TEXT["context_length"])
+            ids[row, : len(pieces)] = torch.tensor(pieces)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.autocast("cpu", torch.bfloat16):
@@ -114,12 +114,12 @@ def recall(encoder: TinyClip, split: Split, captions: list[str]) -> dict[str, fl
     texts = encoder.encode(encoder.tokenize(captions))[1]
     logits = F.normalize(texts, dim=-1) @ F.normalize(images, dim=-1).T
     same = torch.tensor([[a == b for b in captions] for a in captions])
-    found = {"chance": same.float().mean().item()}
+    shares = {"chance": same.float().mean().item()}
     for name, scores in (("text to image", logits), ("image to text", logits.T)):
         for k in (1, 5):
             best = scores.topk(k, dim=1).indices
-            found[f"{name} recall@{k}"] = same.gather(1, best).any(1).float().mean().item()
-    return found
+            shares[f"{name} recall@{k}"] = same.gather(1, best).any(1).float().mean().item()
+    return shares
 
 
 def main() -> None:
@@ -151,8 +151,8 @@ def report(encoder: TinyClip, split: Split, label: str) -> None:
         "all wordings in turn": [captions[row % len(captions)] for row, captions in enumerate(known)],
     }
     for wording, captions in wordings.items():
-        found = recall(encoder, split, captions)
-        print(f"{label}, {wording}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items()))
+        shares = recall(encoder, split, captions)
+        print(f"{label}, {wording}: " + ", ".join(f"{what} {value:.4f}" for what, value in shares.items()))
 
 
 if __name__ == "__main__":

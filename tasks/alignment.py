@@ -96,7 +96,7 @@ class Alignment(Task):
         captions = one_each(test, range(len(test)), rng)
         ids = encoder.tokenize(captions)
         turns = masking_turns(ids, rng)
-        probe = word_probe.fit_word_probe(encoder, train, work.codes_of("train"), work.budget, work.seed, work.device)
+        probe = word_probe.fit_word_probe(encoder, work)
         result = TaskResult()
         images: dict[str, Vectors] = {"": own_vectors(None, work.device)}
         readers: dict[str, Reader] = {"": (probe, "words")}
@@ -155,5 +155,4 @@ def _similarity(
         return {"": similarity.orthogonal_similarity(ids, words)}
     train, test = work.codes["train"], work.codes["test"]
     directions = similarity.word_directions(train, work.dataset["train"], encoder, probe.reader, work.device)
-    values = similarity.caption_similarity(test, ids, words, directions, probe.reader, rng)
-    return {variant.removeprefix("@"): scores for variant, scores in values.items()}
+    return similarity.caption_similarity(test, ids, words, directions, probe.reader, rng)

@@ -102,7 +102,7 @@ class Captioning(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = captioner.Captioner(len(vocabulary), work.budget, codes["train"]).to(device)
-        captioner.fit(model, vocabulary, work.dataset["train"], codes["train"], work.budget, seed, device)
+        captioner.fit(model, vocabulary, work)
         decode, _ = captioner.DECODERS[self.decoding]
         written = {}
         for name in work.tests:

@@ -1,4 +1,4 @@
-"""Semantic synthesis: images made for segmentation masks."""
+"""Semantic synthesis: images generated from segmentation masks."""
 
 from __future__ import annotations
 

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from bench.check import common
 from bench.check.report import Duty, Line, NotAsked, hold
-from bench.check.samples import BUILT_IN, make_dataset
+from bench.check.samples import BUILT_IN, CPU, make_dataset
 from bench.contracts.facts import ExtractorFacts, TextEncoderFacts
 from bench.contracts.method import TextEncoder
 from bench.contracts.registration import Entry
 from bench.errors import ContractError, UsageError
 from bench.features.extractor import Extractor, load_extractor
-from bench.text.load import load_text_encoder
 
 IMAGES = 4
 TEXTS = ["a red square", "a word that nobody knows: qwxyz", "one " * 200]
@@ -58,7 +57,8 @@ class TextTrial:
             NotAsked: it takes an argument that only the user knows.
         """
         try:
-            return load_text_encoder(self.entry.name)
+            encoder: TextEncoder = self.entry.load()("", CPU)
+            return encoder
         except UsageError as error:
             raise NotAsked(str(error)) from error
 

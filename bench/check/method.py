@@ -170,6 +170,8 @@ def takes_another_size(trial: MethodTrial) -> str:
     method: Any = trial.method
     if "codes" not in {field.name for field in dataclasses.fields(method)}:
         raise NotAsked("it has no argument 'codes'")
+    if not method.discrete:
+        raise NotAsked("it has no indices")
     larger = 2 * PRESET.codes
     tokenizer = trial.build(dataclasses.replace(method, codes=larger))
     if tokenizer.codebook.shape[-2] != larger:

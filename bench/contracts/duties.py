@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import inspect
 from collections.abc import Iterable
 from typing import Any
@@ -46,17 +47,16 @@ def check_class(entry: Entry[Any], metrics: Iterable[str]) -> type:
     where = f"{entry.path}: {entry.target}"
     if base is None:
         return plugin
-    if not (isinstance(plugin, type) and issubclass(plugin, base)):
+    if base not in getattr(plugin, "__mro__", ()):
         raise UsageError(f"{where} is not a subclass of {base.__module__}.{base.__name__}")
     if "__dataclass_params__" not in vars(plugin) or not vars(plugin)["__dataclass_params__"].frozen:
         raise UsageError(f"{where} lacks the decorator @dataclass(frozen=True), so its fields would not be arguments")
-    for name in sorted(getattr(plugin, "__abstractmethods__", ())):
-        own = [other for other in vars(plugin) if not other.startswith("_") and other not in vars(base)]
-        near = did_you_mean(name, own) if own else ""
-        hint = f"; is {near.partition('mean ')[2].rstrip('?')} meant to be it?" if "did you mean" in near else ""
+    for name in sorted(plugin.__abstractmethods__):
+        near = difflib.get_close_matches(name, [other for other in vars(plugin) if other not in vars(base)], n=1)
+        hint = f"; is {near[0]!r} meant to be it?" if near else ""
         raise UsageError(f"{where} lacks {name}{inspect.signature(getattr(base, name))}{hint}")
     _check_signatures(plugin, base, where)
-    fields = dataclasses.fields(plugin)
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(plugin)
     for field in fields:
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise UsageError(f"{where}: the argument {field.name!r} has no default")

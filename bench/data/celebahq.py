@@ -34,7 +34,7 @@ IMAGES_PER_FOLDER = 2_000
 @datasets.register("celebahq", offers=("captions", "masks"), reads_files=True)
 @dataclass(frozen=True)
 class CelebaHq(FromFiles):
-    """30,000 faces with ten made captions each, and masks of 18 parts. Split of its two filenames.pickle."""
+    """30,000 faces with ten generated captions each, and masks of 18 parts; split by its two filenames.pickle."""
 
     name: ClassVar[str] = "celebahq"
     get: ClassVar[str] = (

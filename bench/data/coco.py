@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from bench.data.reading import coco_files
 from bench.data.reading.base import FromFiles
+from bench.data.reading.coco_masks import Segments
 from bench.data.reading.examples import Example, ImageFile, Listing
 from bench.data.reading.paths import find
 from bench.data.reading.problems import Kind
@@ -63,7 +64,7 @@ class Coco(FromFiles):
             listing.note(f"image {number}", Kind.STRAY, "captions of an image that is not listed")
         instances = self._instances(root, part)
         boxes, masks, _ = coco_files.read_instances(instances, listing.problems) if instances.exists() else ({}, {}, {})
-        empty = coco_files.Segments(()) if instances.exists() else None
+        empty = Segments(()) if instances.exists() else None
         for number, image in images.items():
             if split == "test" or belongs(split, str(number)):
                 example = Example(

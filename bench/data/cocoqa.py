@@ -27,7 +27,7 @@ PARTS = {"train": "train2014", "validation": "train2014", "test": "val2014"}
 @datasets.register("cocoqa", offers=("captions", "questions"), reads_files=True)
 @dataclass(frozen=True)
 class CocoQa(FromFiles):
-    """117,684 questions about COCO's images, of four kinds; captions are COCO's own.
+    """117,684 questions about COCO's images, of four kinds; captions are COCO's.
 
     coco: the folder of COCO 2014's images and captions; else they are looked for among this data set's files.
     """

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
-import json
 import zlib
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,31 +12,16 @@ from typing_extensions import override
 
 from bench.contracts.data import Box, DataSet, Question, Split
 from bench.data.pixels import prepared
+from bench.data.reading.easy_vqa_files import FILES_SHA256, ShapeImage, load_images, read_pixels
 from bench.errors import DataError
 from bench.registry import datasets
 from bench.system import fingerprint
 from bench.system.kept import kept_folder
 
-INSTALL = "pip install easy-vqa==1.0"
-FILES_SHA256 = "f54f02106cf540b92843e8c12a3d4aa917d1ee7c0a81dc95296fe414e062659a"
-"""sha256 of both question files and all 5,000 images, one behind the other."""
 SHAPES = ("circle", "rectangle", "triangle")
 COLORS = ("black", "blue", "brown", "gray", "green", "red", "teal", "yellow")
 BACKGROUND = 200
 """A pixel all of whose channels are at least this belongs to the near-white ground."""
-
-
-@dataclass(frozen=True)
-class ShapeImage:
-    """One image with its questions.
-
-    folder: "train" or "test", as the package has it. number: of the image in its folder.
-    questions: (question, answer) each.
-    """
-
-    folder: str
-    number: int
-    questions: tuple[tuple[str, str], ...]
 
 
 @datasets.register("easy-vqa", offers=("captions", "questions", "boxes"))
@@ -135,49 +115,3 @@ def box_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
     height, width = pixels.shape[:2]
     center = (float((left + right) / 2 / width), float((top + bottom) / 2 / height))
     return (*center, float((right - left) / width), float((bottom - top) / height))
-
-
-def read_pixels(image: ShapeImage) -> np.ndarray:
-    """An image's pixels: uint8 [64, 64, 3].
-
-    Raises:
-        DataError: its file cannot be read.
-    """
-    path = _folder() / image.folder / "images" / f"{image.number}.png"
-    try:
-        with Image.open(path) as opened:
-            return np.asarray(opened.convert("RGB"))
-    except OSError as error:
-        raise DataError(f"easy-vqa: {path} cannot be read: {error}") from error
-
-
-@functools.cache
-def load_images() -> tuple[ShapeImage, ...]:
-    """All images in the order of their numbers.
-
-    Raises:
-        DataError: the package is missing or carries other files.
-    """
-    images, digest = [], hashlib.sha256()
-    for folder in ("train", "test"):
-        try:
-            text = (_folder() / folder / "questions.json").read_bytes()
-            digest.update(text)
-            questions: dict[int, list[tuple[str, str]]] = defaultdict(list)
-            for question, answer, number in json.loads(text):
-                questions[int(number)].append((str(question).rstrip("? ") + "?", str(answer)))
-            for number in sorted(questions):
-                digest.update((_folder() / folder / "images" / f"{number}.png").read_bytes())
-                images.append(ShapeImage(folder, number, tuple(questions[number])))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"easy-vqa: its files cannot be read ({error}): {INSTALL}") from error
-    if digest.hexdigest() != FILES_SHA256:
-        raise DataError(f"easy-vqa: these are other files (sha256 {digest.hexdigest()[:12]}...): {INSTALL}")
-    return tuple(images)
-
-
-def _folder() -> Path:
-    spec = importlib.util.find_spec("easy_vqa")
-    if spec is None or spec.origin is None:
-        raise DataError(f"easy-vqa is not installed: {INSTALL}")
-    return Path(spec.origin).parent / "data"

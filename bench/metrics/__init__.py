@@ -1,1 +1,1 @@
-"""Metrics, one file a family: features -> statistics -> value. The registered function computes the value."""
+"""Metrics, one file a family; the registered function computes the value or the scores of single examples."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 ENOUGH = 0.5
+"""Intersection over union from which a box counts as right."""
 
 
 def box_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -20,17 +21,15 @@ def box_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
         raise ValueError(f"boxes of shapes {predicted.shape} and {truth.shape}, not [N, 4]")
     if not np.isfinite(predicted).all():
         raise ValueError("a predicted box holds a number that is not finite")
-    one, other = corners(predicted).clip(0, 1), corners(truth)
-    sides = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
+    inside, true = corners(predicted).clip(0, 1), corners(truth)
+    sides = np.minimum(inside[:, 2:], true[:, 2:]) - np.maximum(inside[:, :2], true[:, :2])
     shared = sides.clip(min=0).prod(1)
-    found: np.ndarray = shared / np.maximum(_area(one) + _area(other) - shared, np.finfo(np.float64).tiny)
-    return found
+    return shared / np.maximum(_area(inside) + _area(true) - shared, np.finfo(np.float64).tiny)
 
 
 def box_accuracy(iou: np.ndarray) -> np.ndarray:
     """Whether a box is right (Acc@0.5, as TransVG evaluates): IoU [N] at least 0.5; float32 [N] of 0 and 1."""
-    right: np.ndarray = (iou >= ENOUGH).astype(np.float32)
-    return right
+    return (iou >= ENOUGH).astype(np.float32)
 
 
 def corners(boxes: np.ndarray) -> np.ndarray:
@@ -40,5 +39,4 @@ def corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def _area(sides: np.ndarray) -> np.ndarray:
-    area: np.ndarray = (sides[:, 2:] - sides[:, :2]).prod(1)
-    return area
+    return (sides[:, 2:] - sides[:, :2]).prod(1)

@@ -27,23 +27,23 @@ def java_version() -> int:
     Raises:
         DataError: there is none, or it does not run; the text says how to get one.
     """
-    found = shutil.which("java")
-    version = None if found is None else _version(found)
+    java = shutil.which("java")
+    version = None if java is None else _version(java)
     if version is None:
-        wrong = "there is no Java in PATH" if found is None else f"{found} does not run"
+        wrong = "there is no Java in PATH" if java is None else f"{java} does not run"
         raise DataError(f"{wrong}; apt-get install default-jre-headless, or any Java 8 or later")
     return version
 
 
 @functools.cache
 def _version(java: str) -> int | None:
-    """Asked of the program itself: some systems put a `java` in PATH that only says that there is none."""
+    """What `java -version` says; some systems put a `java` in PATH that only says that there is none."""
     try:
         answer = subprocess.run([java, "-version"], capture_output=True, text=True, errors="replace")
     except OSError:
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
-    return int(found[1]) if found and answer.returncode == 0 else None
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return int(version[1]) if version and answer.returncode == 0 else None
 
 
 def tokenizer_name() -> Literal["ptb", "python"]:
@@ -70,7 +70,7 @@ def tokenize(texts: Sequence[str]) -> list[str]:
 
 
 def _ptb(lines: list[str]) -> list[str]:
-    """The call that pycocoevalcap makes, but without a file in its folder and with a look at what comes back."""
+    """Java's tokenizer, called as pycocoevalcap does, but without a file in its folder, and its output is checked."""
     from pycocoevalcap.tokenizer import ptbtokenizer
 
     jar = Path(ptbtokenizer.__file__).with_name(JAR)
@@ -78,23 +78,24 @@ def _ptb(lines: list[str]) -> list[str]:
     done = subprocess.run(
         call, input="".join(f"{line}\n" for line in lines).encode(errors="replace"), capture_output=True
     )
-    found = done.stdout.decode().split("\n")[:-1]
-    if done.returncode != 0 or len(found) != len(lines):
+    tokenized = done.stdout.decode().split("\n")[:-1]
+    if done.returncode != 0 or len(tokenized) != len(lines):
         wrong = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise DataError(f"the PTB tokenizer returned {len(found)} of {len(lines)} captions: {wrong}")
-    return [_without_punctuation(line.split(" ")) for line in found]
+        raise DataError(f"the PTB tokenizer returned {len(tokenized)} of {len(lines)} captions: {wrong}")
+    return [_without_punctuation(line.split(" ")) for line in tokenized]
 
 
 def _python(lines: list[str]) -> list[str]:
+    """nltk's Treebank tokenizer, with the differences to Java's that `tokenize` names."""
     from nltk.tokenize import TreebankWordTokenizer
 
     words = TreebankWordTokenizer()
-    found = []
+    tokenized = []
     for line in lines:
         plain = OPENING_QUOTE.sub("' ", line.lower().translate(TYPOGRAPHY))
         parts = words.tokenize(PERIOD.sub(" .", plain))
-        found.append(_without_punctuation([BRACKETS.get(part, part) for part in parts]))
-    return found
+        tokenized.append(_without_punctuation([BRACKETS.get(part, part) for part in parts]))
+    return tokenized
 
 
 def _without_punctuation(words: Sequence[str]) -> str:

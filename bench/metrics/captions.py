@@ -16,16 +16,16 @@ from bench.registry import metrics
 
 References = Mapping[int, list[str]]
 Captions = Mapping[int, list[str]]
-"""Image number to tokenised texts: all references, or a list of the one caption."""
+"""Image number to tokenised texts: all references, or a list of the caption alone."""
 
 CORENLP = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
 NEWEST_FOR_SPICE = 15
 
 
 class Scored(NamedTuple):
-    """A value for all captions and one for each, float64 [N], in the order of the images.
+    """A value of all captions and a score of each, float64 [N], in the order of the images.
 
-    Where the value is not the mean of the others (BLEU, METEOR) its counts are added up over all captions first.
+    BLEU and METEOR are not the mean of their scores: they add up counts over all captions first.
     """
 
     value: float
@@ -118,9 +118,9 @@ def novelty(captions: Sequence[str], training: Collection[str]) -> Scored:
 
 
 def distinct_captions(captions: Sequence[str]) -> Scored:
-    """Number of different captions over the number of captions; each has 1 / (how often it stands there)."""
-    times = Counter(captions)
-    return _mean([1 / times[caption] for caption in captions])
+    """Number of different captions over the number of captions; each image scores 1 / (images with its caption)."""
+    counts = Counter(captions)
+    return _mean([1 / counts[caption] for caption in captions])
 
 
 def _mean(values: Sequence[float]) -> Scored:

@@ -18,8 +18,7 @@ def accuracy(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     if predicted.shape != truth.shape:
         raise ValueError(f"{len(predicted)} predictions for {len(truth)} examples")
-    correct: np.ndarray = (predicted == truth).astype(np.float32)
-    return correct
+    return (predicted == truth).astype(np.float32)
 
 
 def by_kind(kinds: Sequence[str]) -> dict[str, np.ndarray]:

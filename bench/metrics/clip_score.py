@@ -1,4 +1,4 @@
-"""How well images fit captions, judged by a frozen encoder of both; a value belongs to its encoder and is named so."""
+"""How well images fit captions by a frozen encoder of both; a value carries the encoder's name."""
 
 from __future__ import annotations
 
@@ -28,23 +28,21 @@ def cosines(encoder: ImageTextEncoder, images: np.ndarray, captions: Sequence[st
     texts = [encoder.encode(encoder.tokenize(list(captions[i : i + BATCH])))[1] for i in starts if i < len(captions)]
     device = texts[0].device
     pictures = [encoder.encode_images(to_float(images[i : i + BATCH], device)) for i in starts if i < len(images)]
-    one, other = (F.normalize(torch.cat(parts).float(), dim=1) for parts in (pictures, texts))
-    found: np.ndarray = (one @ other.T).cpu().numpy()
-    return found
+    image_units, text_units = (F.normalize(torch.cat(parts).float(), dim=1) for parts in (pictures, texts))
+    return (image_units @ text_units.T).cpu().numpy()
 
 
 @metrics.register("clip_score", higher_is_better=True, unit="")
-def clip_score(found: np.ndarray) -> np.ndarray:
+def clip_score(cosine: np.ndarray) -> np.ndarray:
     """Score of each image, float32 [N], from `cosines` [N, N] (Hessel et al. 2021, CLIPScore, section 3).
 
     Without that paper's "A photo depicts" before the caption, which other encoders than OpenAI's have no use for.
     """
-    score: np.ndarray = WEIGHT * found.diagonal().clip(min=0)
-    return score
+    return WEIGHT * cosine.diagonal().clip(min=0)
 
 
 @metrics.register("r_precision", higher_is_better=True, unit="")
-def r_precision(found: np.ndarray, captions: Sequence[str], draw: np.random.Generator) -> np.ndarray:
+def r_precision(cosine: np.ndarray, captions: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     """Whether each image's own caption is nearest, float32 [N], from `cosines` [N, N] (Xu et al. 2018, AttnGAN, R = 1).
 
     Distractors are captions of other images with another wording; where there are fewer than `DISTRACTORS`, all.
@@ -53,11 +51,11 @@ def r_precision(found: np.ndarray, captions: Sequence[str], draw: np.random.Gene
         ValueError: an image has no distractor.
     """
     texts = np.asarray(captions)
-    correct = np.empty(len(found), np.float32)
-    for row, values in enumerate(found):
+    correct = np.empty(len(cosine), np.float32)
+    for row, values in enumerate(cosine):
         others = np.flatnonzero(texts != texts[row])
         if not len(others):
             raise ValueError("all captions are the same")
-        drawn = draw.choice(others, min(DISTRACTORS, len(others)), replace=False)
+        drawn = rng.choice(others, min(DISTRACTORS, len(others)), replace=False)
         correct[row] = values[row] > values[drawn].max()
     return correct

@@ -28,35 +28,35 @@ def count_codes(indices: np.ndarray, size: int) -> list[Counts]:
     Returns:
         First the joint counts (of size^L tuples), then, where L > 1, those of each level.
     """
-    levels = indices.reshape(-1, indices.shape[3] if indices.ndim == 4 else 1).T.astype(np.int64)
-    joint = levels[0]
+    levels = indices.reshape(-1, indices.shape[3] if indices.ndim == 4 else 1).T.astype(np.int64)  # [L, tokens]
+    joint = levels[0]  # [tokens]
     for level in levels[1:]:  # renumbered at each level, so that no product of sizes can overflow
         joint = np.unique(joint * size + level, return_inverse=True)[1]
-    found = [Counts(np.bincount(joint), size ** len(levels))]
+    tallies = [Counts(np.bincount(joint), size ** len(levels))]
     if len(levels) > 1:
-        found += [Counts(np.bincount(level, minlength=size), size) for level in levels]
-    return found
+        tallies += [Counts(np.bincount(level, minlength=size), size) for level in levels]
+    return tallies
 
 
 @metrics.register("usage", higher_is_better=None, unit="")
-def usage(found: Counts) -> float:
+def usage(tally: Counts) -> float:
     """Share of the codes that occur at least once."""
-    return float((found.counts > 0).sum()) / found.size
+    return float((tally.counts > 0).sum()) / tally.size
 
 
 @metrics.register("perplexity", higher_is_better=None, unit="")
-def perplexity(found: Counts) -> float:
+def perplexity(tally: Counts) -> float:
     """Exponential of the entropy of the codes' frequencies: K if all K are used evenly, 1 if only one is used."""
-    shares = found.counts[found.counts > 0] / found.counts.sum()
+    shares = tally.counts[tally.counts > 0] / tally.counts.sum()
     return math.exp(-float((shares * np.log(shares)).sum()))
 
 
 @metrics.register("normalised_usage", higher_is_better=None, unit="")
-def normalised_usage(found: Counts) -> float:
+def normalised_usage(tally: Counts) -> float:
     """Usage over its expectation for T tokens drawn evenly from all K codes, 1 - (1 - 1/K)^T; may exceed 1."""
-    if found.size == 1:
-        return usage(found)
-    return usage(found) / -math.expm1(float(found.counts.sum()) * math.log1p(-1 / found.size))
+    if tally.size == 1:
+        return usage(tally)
+    return usage(tally) / -math.expm1(float(tally.counts.sum()) * math.log1p(-1 / tally.size))
 
 
 @metrics.register("bits_per_pixel", higher_is_better=None, unit="bit")

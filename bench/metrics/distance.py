@@ -94,9 +94,9 @@ def kernel_distance(a: Tensor, b: Tensor, paired: bool) -> float:
     if min(len(a), len(b)) < 2 or (paired and len(a) != len(b)):
         raise ValueError(f"cannot compare {len(a)} and {len(b)} images" + (" as pairs" if paired else ""))
     a, b = a.double(), b.double()
-    within = sum((_kernel_sum(x, x) - _own(x, x)) / (len(x) * (len(x) - 1)) for x in (a, b))
+    within = sum((_kernel_sum(x, x) - _pair_sum(x, x)) / (len(x) * (len(x) - 1)) for x in (a, b))
     if paired:
-        return within - 2 * (_kernel_sum(a, b) - _own(a, b)) / (len(a) * (len(a) - 1))
+        return within - 2 * (_kernel_sum(a, b) - _pair_sum(a, b)) / (len(a) * (len(a) - 1))
     return within - 2 * _kernel_sum(a, b) / (len(a) * len(b))
 
 
@@ -127,20 +127,18 @@ def cmmd(a: Tensor, b: Tensor, paired: bool) -> float:  # noqa: ARG001 - the est
     return CMMD_SCALE * (_gaussian_mean(a, a) + _gaussian_mean(b, b) - 2 * _gaussian_mean(a, b))
 
 
-def pack_statistics(found: Statistics) -> np.ndarray:
+def pack_statistics(stats: Statistics) -> np.ndarray:
     """Statistics as one vector float64 [1 + F + F (F + 1) / 2]: n, the mean, the scatter's upper triangle by rows."""
-    rows, columns = torch.triu_indices(len(found.mean), len(found.mean))
-    packed: np.ndarray = torch.cat(
-        [torch.tensor([float(found.n)], dtype=torch.float64), found.mean, found.scatter[rows, columns]]
-    ).numpy()
-    return packed
+    rows, columns = torch.triu_indices(len(stats.mean), len(stats.mean))
+    n = torch.tensor([float(stats.n)], dtype=torch.float64)
+    return torch.cat([n, stats.mean, stats.scatter[rows, columns]]).numpy()
 
 
 def unpack_statistics(packed: np.ndarray) -> Statistics:
     """The statistics of `pack_statistics`, also where the vector has been rounded to float32.
 
     Raises:
-        ValueError: the vector has a length that none has.
+        ValueError: no statistics give a vector of this length.
     """
     values = torch.from_numpy(np.asarray(packed, np.float64))
     width = math.isqrt(2 * len(values)) - 1
@@ -153,6 +151,7 @@ def unpack_statistics(packed: np.ndarray) -> Statistics:
 
 
 def _merge(a: Statistics, b: Statistics) -> Statistics:
+    """Statistics of two sets together."""
     n = a.n + b.n
     shift = b.mean - a.mean
     between = torch.outer(shift, shift) * (a.n * b.n / n)
@@ -171,10 +170,11 @@ def _gaussian_mean(a: Tensor, b: Tensor) -> float:
     return float(torch.stack(blocks).sum()) / (len(a) * len(b))
 
 
-def _own(a: Tensor, b: Tensor) -> float:
-    """Sum of the kernel over the pairs (i, i)."""
+def _pair_sum(a: Tensor, b: Tensor) -> float:
+    """Sum of the kernel over the pairs (i, i) alone."""
     return float(_kernel((a * b).sum(1), a.shape[1]).sum())
 
 
 def _kernel(products: Tensor, width: int) -> Tensor:
+    """The cubic kernel of inner products of features [..., F = width]."""
     return (products / width + 1) ** 3

@@ -32,7 +32,7 @@ def psnr(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio of each image, float64 [N] in dB: 10 log10(255^2 / MSE), at most `PSNR_CAP`."""
     squared = np.square(_difference(images, originals)).mean(axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
-        decibels: np.ndarray = 10 * np.log10(255**2 / squared)
+        decibels = 10 * np.log10(255**2 / squared)
     return decibels.clip(max=PSNR_CAP)
 
 
@@ -51,31 +51,30 @@ def ssim(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     make_importable()  # torchmetrics' image functions import torchvision
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    found = []
+    similarities = []
     for start in range(0, len(images), BATCH):
-        one, other = (_planes(part[start : start + BATCH]) for part in (images, originals))
+        planes, original_planes = (_planes(part[start : start + BATCH]) for part in (images, originals))
         _, similarity = structural_similarity_index_measure(
-            one, other, sigma=SSIM_SIGMA, data_range=255.0, reduction="none", return_full_image=True
+            planes, original_planes, sigma=SSIM_SIGMA, data_range=255.0, reduction="none", return_full_image=True
         )
-        found.append(similarity[:, :, BORDER:-BORDER, BORDER:-BORDER].mean((1, 2, 3)))
-    similarities: np.ndarray = torch.cat(found).double().numpy()
-    return similarities
+        similarities.append(similarity[:, :, BORDER:-BORDER, BORDER:-BORDER].mean((1, 2, 3)))
+    return torch.cat(similarities).double().numpy()
 
 
 @metrics.register("l1", higher_is_better=False, unit="")
 def l1(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """Mean absolute difference of each image, float64 [N], as a fraction of the value range."""
-    absolute: np.ndarray = np.abs(_difference(images, originals)).mean(axis=(1, 2, 3))
-    return absolute / 255
+    return np.abs(_difference(images, originals)).mean(axis=(1, 2, 3)) / 255
 
 
 def _difference(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
+    """Difference of pixel values, float64 [N, H, W, 3]; raises ValueError where these are not two sets of images."""
     if images.dtype != np.uint8 or originals.dtype != np.uint8 or images.shape != originals.shape:
         shapes = f"{images.dtype} {images.shape} and {originals.dtype} {originals.shape}"
         raise ValueError(f"expected uint8 images of equal shape, got {shapes}")
-    difference: np.ndarray = images.astype(np.float64) - originals
-    return difference
+    return images.astype(np.float64) - originals
 
 
 def _planes(pixels: np.ndarray) -> torch.Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W], still from 0 to 255."""
     return torch.tensor(pixels).permute(0, 3, 1, 2).float()

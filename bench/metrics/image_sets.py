@@ -36,9 +36,9 @@ MEASURES: Mapping[str, Callable[[Tensor, Tensor, bool], float]] = {
 
 
 class FeatureExtractors:
-    """Those of the named extractors whose weights are on this machine.
+    """The named extractors, without those whose weights are not on this machine.
 
-    skipped: name of a distance that the others would have given, to why they do not.
+    skipped: the distances that those would have given, by name, and why they are missing.
 
     Raises:
         UsageError: an extractor is not known.
@@ -54,7 +54,7 @@ class FeatureExtractors:
                 self.skipped |= dict.fromkeys(distance_names(name), str(error))
 
     def features(self, images: np.ndarray) -> Features:
-        """Features of images uint8 [N, H, W, 3], batch by batch, on the processor."""
+        """Features of images uint8 [N, H, W, 3], batch by batch, in main memory."""
         return {name: _features(extractor, images) for name, extractor in self._extractors.items()}
 
     def features_of_split(self, split: Split) -> Features:
@@ -67,27 +67,27 @@ class FeatureExtractors:
 
 
 class Distances(NamedTuple):
-    """Metrics by name, and what a Frechet distance to the made images can be computed from again, by name."""
+    """metrics: scores by name. statistics: of the generated images; Frechet distances can be computed again from them."""
 
     metrics: dict[str, Score]
     statistics: dict[str, np.ndarray]
 
 
 def distances(
-    real: Features, made: Features, paired: bool, floor: tuple[Features, Features] | None = None
+    real: Features, generated: Features, paired: bool, floor: tuple[Features, Features] | None = None
 ) -> Distances:
-    """Distances of made images to real ones by every extractor, and of two samples of real ones: what chance gives.
+    """Distances of generated images to real ones by every extractor.
 
     Args:
         paired: whether image i was made from real image i, as in a reconstruction.
-        floor: two independent samples of real images.
+        floor: two independent samples of real images, whose distance is added: no generator is expected to come nearer.
     """
-    metrics = _measured(real, made, paired, "")
+    metrics = _scores(real, generated, paired, "")
     if floor is not None:
-        metrics |= _measured(*floor, paired=False, suffix="@floor")
+        metrics |= _scores(*floor, paired=False, suffix="@floor")
     packed = {
         f"statistics/{distance_names(name)[0]}": distance.pack_statistics(distance.statistics([features]))
-        for name, features in made.items()
+        for name, features in generated.items()
     }
     return Distances(metrics, packed)
 
@@ -98,17 +98,17 @@ def protocol(names: Sequence[str]) -> dict[str, object]:
     return {**distance.PROTOCOL, "extractors": extractors, **from_outside.protocol("features")}
 
 
-def _measured(real: Features, made: Features, paired: bool, suffix: str) -> dict[str, Score]:
-    """n is the number of images in the smaller set."""
-    found = {}
-    for name, features in made.items():
+def _scores(real: Features, generated: Features, paired: bool, suffix: str) -> dict[str, Score]:
+    """Every distance by its name and suffix; n is the number of images in the smaller set."""
+    scores = {}
+    for name, features in generated.items():
         n = min(len(real[name]), len(features))
         for metric in distance_names(name):
             value = MEASURES[metric_of(metric).name](real[name], features, paired)
-            found[metric + suffix] = Score(value, n)
+            scores[metric + suffix] = Score(value, n)
         for metric, compute in from_outside.registered("features").items():
-            found[f"{metric}_{name}{suffix}"] = Score(compute(real[name], features), n)
-    return found
+            scores[f"{metric}_{name}{suffix}"] = Score(compute(real[name], features), n)
+    return scores
 
 
 def _features(extractor: Extractor, images: np.ndarray) -> Tensor:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 
-def mask_agreement(found: np.ndarray, given: np.ndarray) -> np.ndarray:
+def mask_agreement(segmented: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Mean intersection over union of the classes in each given mask, the background's included, float64 [N].
 
     Args:
-        found: class ids [N, S, S], what a segmenter sees in an image made for the mask. given: that mask, the same.
+        segmented: class ids [N, S, S], what a segmenter sees in an image generated for the mask.
+        given: that mask, likewise.
 
     Raises:
         ValueError: the shapes differ.
     """
-    if found.shape != given.shape:
-        raise ValueError(f"{found.shape} found and {given.shape} given")
+    if segmented.shape != given.shape:
+        raise ValueError(f"shapes differ: {segmented.shape} segmented and {given.shape} given")
     agreement = np.empty(len(given))
-    for row, (one, other) in enumerate(zip(found, given, strict=True)):
+    for row, (seen, mask) in enumerate(zip(segmented, given, strict=True)):
         overlaps = [
-            np.count_nonzero((one == kind) & (other == kind)) / np.count_nonzero((one == kind) | (other == kind))
-            for kind in np.unique(other)
+            np.count_nonzero((seen == kind) & (mask == kind)) / np.count_nonzero((seen == kind) | (mask == kind))
+            for kind in np.unique(mask)
         ]
         agreement[row] = np.mean(overlaps)
     return agreement

@@ -1,4 +1,4 @@
-"""Improved precision and recall: how many made images look real, and how many real ones could have been made."""
+"""Improved precision and recall: which generated images look real, and which real ones could have been generated."""
 
 from __future__ import annotations
 
@@ -18,42 +18,43 @@ PROTOCOL = {
 
 
 @metrics.register("precision", higher_is_better=True, unit="")
-def precision(real: Tensor, made: Tensor) -> np.ndarray:
-    """Whether each made image lies on the manifold of real ones, float32 [M] of 0 and 1; its mean is the precision.
+def precision(real: Tensor, generated: Tensor) -> np.ndarray:
+    """Whether each generated image lies on the manifold of real ones, float32 [M] of 0 and 1; the mean is the precision.
 
     Kynkaanniemi et al. 2019 (arXiv 1904.06991), equations 1 and 2: each real image has a ball around it that reaches
     to its third nearest other real image, and the union of the balls is the manifold.
 
     Args:
-        real: features [N, F]. made: features [M, F].
+        real: features [N, F]. generated: features [M, F].
 
     Raises:
         ValueError: there are too few real images for their neighbours.
     """
-    return _on_manifold(made, real)
+    return _on_manifold(generated, real)
 
 
 @metrics.register("recall", higher_is_better=True, unit="")
-def recall(real: Tensor, made: Tensor) -> np.ndarray:
-    """Whether each real image lies on the manifold of made ones, float32 [N]; as `precision`, with the sets exchanged.
+def recall(real: Tensor, generated: Tensor) -> np.ndarray:
+    """Whether each real image lies on the manifold of generated ones, float32 [N]: `precision` with the sets exchanged.
 
     Raises:
-        ValueError: there are too few made images for their neighbours.
+        ValueError: there are too few generated images for their neighbours.
     """
-    return _on_manifold(real, made)
+    return _on_manifold(real, generated)
 
 
 def _on_manifold(points: Tensor, centres: Tensor) -> np.ndarray:
+    """Whether each point [N, F] lies in a ball of some centre [M, F], float32 [N] of 0 and 1."""
     if len(centres) <= NEIGHBOURS:
         raise ValueError(f"{len(centres)} images do not have {NEIGHBOURS} neighbours each")
     points, centres = points.double(), centres.double()
     # one more than the neighbours: the nearest image to an image is itself
     reach = [_distances(rows, centres).kthvalue(NEIGHBOURS + 1, dim=1).values for rows in centres.split(BLOCK)]
-    radii = torch.cat(reach)
+    radii = torch.cat(reach)  # [M]
     inside = [(_distances(rows, centres) <= radii).any(1) for rows in points.split(BLOCK)]
-    found: np.ndarray = torch.cat(inside).float().numpy()
-    return found
+    return torch.cat(inside).float().numpy()
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances [N, M] of points [N, F] and [M, F], not by way of inner products, which lose digits."""
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")

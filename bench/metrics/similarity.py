@@ -1,4 +1,4 @@
-"""LG-VQ's similarity MSE: whether codes are to each other as the words that they are matched to."""
+"""LG-VQ's similarity MSE: are cosines between matched codes equal to the cosines between their words?"""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def similarity_mse(words: Tensor, codes: Tensor) -> float:
     """
     if len(words) != len(codes) or len(words) < 2:
         raise ValueError(f"{len(words)} words and {len(codes)} codes have no pairs to compare")
-    one, other = (F.normalize(vectors.double(), dim=-1) for vectors in (words, codes))
-    apart = ~torch.eye(len(words), dtype=torch.bool, device=words.device)
-    return float((one @ one.T - other @ other.T)[apart].square().mean())
+    word_units, code_units = (F.normalize(vectors.double(), dim=-1) for vectors in (words, codes))
+    difference = word_units @ word_units.T - code_units @ code_units.T  # [M, M]
+    off_diagonal = ~torch.eye(len(words), dtype=torch.bool, device=words.device)
+    return float(difference[off_diagonal].square().mean())

@@ -30,12 +30,12 @@ _CONTRACTIONS = """
 """
 
 
-def _without_one(word: str) -> list[str]:
-    """The spellings that lack one of a word's apostrophes."""
+def _lacking_an_apostrophe(word: str) -> list[str]:
+    """A word's spellings with one apostrophe left out."""
     return [word[:place] + word[place + 1 :] for place, letter in enumerate(word) if letter == "'"]
 
 
-CONTRACTIONS = {spelling: word for word in _CONTRACTIONS.split() for spelling in _without_one(word)}
-"""Spelling to what it becomes. Theirs also has four with a capital I, which never match a word in lower case."""
+CONTRACTIONS = {spelling: word for word in _CONTRACTIONS.split() for spelling in _lacking_an_apostrophe(word)}
+"""Misspelling to contraction. The official table has four more with a capital I, which no lower-case word matches."""
 
 CONTRACTIONS["somebody'd"] = "somebodyd"  # the wrong way round in the official table too

@@ -17,5 +17,4 @@ def word_recall(guessed: np.ndarray, truth: np.ndarray, masked: np.ndarray) -> n
     """
     if not guessed.shape == truth.shape == masked.shape:
         raise ValueError(f"shapes differ: {guessed.shape} guesses, {truth.shape} words, mask {masked.shape}")
-    found: np.ndarray = (guessed == truth)[masked].astype(np.float32)
-    return found
+    return (guessed == truth)[masked].astype(np.float32)

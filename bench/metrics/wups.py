@@ -1,4 +1,4 @@
-"""WUPS: how near a wrong answer comes to the right one in WordNet's tree of nouns."""
+"""WUPS: how near a wrong answer is to the right answer in WordNet's tree of nouns."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Folder = Path | zipfile.Path
 
 THRESHOLDS = (0.9, 0.0)
 BELOW = 0.1
+"""Factor on a similarity below the threshold."""
 NOUNS = ("data.noun", "index.noun")
 LEXICOGRAPHERS = 45
-"""How many files WordNet was written in; a synset's line begins with the number of its own."""
+"""Number of WordNet's source files; the line of a synset begins with the number of the file it is from."""
 
 
 def wups(similarity: np.ndarray, threshold: float) -> np.ndarray:
@@ -34,8 +35,7 @@ def wups(similarity: np.ndarray, threshold: float) -> np.ndarray:
 
     COCO-QA (Ren et al. 2015) reports it at 0.9 and at 0, where it is the similarity itself.
     """
-    found: np.ndarray = np.where(similarity < threshold, BELOW * similarity, similarity)
-    return found
+    return np.where(similarity < threshold, BELOW * similarity, similarity)
 
 
 def answer_similarity(answers: Sequence[str], truth: Sequence[str]) -> np.ndarray:
@@ -47,11 +47,11 @@ def answer_similarity(answers: Sequence[str], truth: Sequence[str]) -> np.ndarra
 
     Raises:
         DataError: WordNet is missing or cannot be read; the text says how to get it.
-        ValueError: there are more answers of one kind than of the other.
+        ValueError: there are not as many answers as true ones.
     """
     root = find_wordnet()
     pairs = [sorted(pair) for pair in zip(answers, truth, strict=True)]
-    return np.array([_either_way(root, *pair) for pair in pairs], np.float64)
+    return np.array([_similarity(root, *pair) for pair in pairs], np.float64)
 
 
 def protocol() -> dict[str, object]:
@@ -81,6 +81,7 @@ def find_wordnet() -> Folder:
 
 
 def _places() -> Iterator[Folder]:
+    """Where WordNet may lie, the first first."""
     if "WNSEARCHDIR" in os.environ:
         yield Path(os.environ["WNSEARCHDIR"]).resolve()
     if "WNHOME" in os.environ:
@@ -98,12 +99,13 @@ def _places() -> Iterator[Folder]:
 
 @functools.cache
 def _fingerprint(root: Folder) -> str:
+    """sha256 of WordNet's nouns."""
     return hashlib.sha256(b"".join(root.joinpath(name).read_bytes() for name in NOUNS)).hexdigest()
 
 
 @functools.cache
 def _reader(root: Folder) -> WordNetCorpusReader:
-    """nltk's reader; it needs two files of nltk's own edition for what is not used here, and Debian has neither."""
+    """nltk's reader, without the two files that only nltk's edition of WordNet has and that nouns do not need."""
     import nltk
     from nltk.corpus.reader.wordnet import WordNetCorpusReader, WordNetError
 
@@ -111,16 +113,14 @@ def _reader(root: Folder) -> WordNetCorpusReader:
         def open(self, file: str) -> TextIO:
             if file == "lexnames":
                 return io.StringIO("".join(f"{number}\tunnamed\t0\n" for number in range(LEXICOGRAPHERS)))
-            found: TextIO = super().open(file)
-            return found
+            return super().open(file)
 
         def map_wn(self, version: str = "wordnet") -> None:  # noqa: ARG002 - only other languages are mapped
             return None
 
         @functools.cache  # noqa: B019 - the only reader; nltk asks for every pair of senses, and reads the file again
         def get_version(self) -> str | None:
-            found: str | None = super().get_version()
-            return found
+            return super().get_version()
 
     nltk.data.path.append(str(root))  # nltk reads nothing that lies elsewhere
     try:
@@ -132,11 +132,12 @@ def _reader(root: Folder) -> WordNetCorpusReader:
 
 
 @functools.cache
-def _either_way(root: Folder, one: str, other: str) -> float:
-    return 1.0 if one == other else min(_best(root, one, other), _best(root, other, one))
+def _similarity(root: Folder, first: str, second: str) -> float:
+    """The lower of the similarities in both orders, 1 for equal strings."""
+    return 1.0 if first == second else min(_best(root, first, second), _best(root, second, first))
 
 
 def _best(root: Folder, first: str, second: str) -> float:
     """The best Wu-Palmer similarity over the noun senses of two words, 0 where there are none."""
     senses = [_reader(root).synsets(word.replace(" ", "_"), "n") for word in (first, second)]
-    return max((one.wup_similarity(other) for one in senses[0] for other in senses[1]), default=0.0)
+    return max((noun.wup_similarity(other) for noun in senses[0] for other in senses[1]), default=0.0)

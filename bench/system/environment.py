@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from bench.errors import UsageError
-from bench.registry import ROOT
+from bench.system.files import ROOT
 
 PACKAGES = (
     "torch",

@@ -1,1 +1,1 @@
-"""What methods share."""
+"""Parts of methods: the autoencoder around a quantizer, quantizers, objectives, language guidance, released files."""

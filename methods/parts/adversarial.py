@@ -83,9 +83,13 @@ class AdversarialObjective(Objective):
         }
 
 
-def adaptive_weight(nll: Tensor, generator: Tensor, last_weight: Tensor) -> Tensor:
-    """VQ-GAN, eq. 7: |grad nll| / (|grad generator| + 1e-4) at the decoder's last layer, clamped to [0, 1e4]."""
-    norms = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float().norm() for loss in (nll, generator)]
+def adaptive_weight(reconstruction_loss: Tensor, generator_loss: Tensor, last_weight: Tensor) -> Tensor:
+    """VQ-GAN, eq. 7: |grad reconstruction loss| / (|grad generator loss| + 1e-4), clamped to [0, 1e4].
+
+    last_weight: of the decoder's last layer, where the gradients' norms are taken.
+    """
+    losses = (reconstruction_loss, generator_loss)
+    norms = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float().norm() for loss in losses]
     ratio: Tensor = norms[0] / (norms[1] + 1e-4)
     return ratio.clamp(0, 1e4).detach()
 

@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.presets import Preset
 
 LIGHT_CHANNELS = (64, 128)
-"""At half the image's side, and at every coarser one."""
+"""Channels at half the image's side, and at every coarser side."""
 SMALL = 0.1
 """Factor on the light encoder's last layer at the start."""
 

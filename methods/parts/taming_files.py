@@ -1,4 +1,4 @@
-"""taming's own files: the yaml of a tokenizer, and its weights from a checkpoint that is never trusted."""
+"""Files of taming-transformers: a tokenizer's yaml, and its weights from a checkpoint that is never trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GUMBEL = "quantize.proj.weight"
 
 
 class Sizes(BaseModel):
-    """`ddconfig`: those arguments of taming's encoder and decoder that shape them."""
+    """The yaml's `ddconfig`: those arguments of taming's encoder and decoder that shape them."""
 
     ch: Annotated[int, Field(gt=0, multiple_of=32)]  # taming normalises in 32 groups
     ch_mult: Annotated[list[PositiveInt], Field(min_length=1)]
@@ -39,7 +39,7 @@ class Sizes(BaseModel):
 
 
 class Parameters(BaseModel):
-    """`model.params`. embed_dim: D. n_embed: K."""
+    """The yaml's `model.params`. embed_dim: width D of a code. n_embed: number K of codes. ddconfig: see `Sizes`."""
 
     embed_dim: PositiveInt
     n_embed: PositiveInt
@@ -47,7 +47,7 @@ class Parameters(BaseModel):
 
 
 class Model(BaseModel):
-    """`model`."""
+    """The yaml's `model`."""
 
     params: Parameters
 
@@ -69,15 +69,15 @@ def read_config(path: Path) -> Parameters:
         DataError: it is missing, not yaml, not a mapping, or lacks a key.
     """
     try:
-        found = yaml.safe_load(path.read_bytes())
+        values = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not yaml: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise DataError(f"{path}: not a mapping")
     try:
-        return Config.model_validate(found).model.params
+        return Config.model_validate(values).model.params
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
@@ -119,14 +119,14 @@ def find_mismatch(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
 def _read_checkpoint(path: Path) -> Any:
     with torch.serialization.safe_globals([(Inert, CALLBACK)]):
         try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         except OSError:
             raise
         except Exception as error:  # of any type: it is what the bytes make the reader stumble over
             asked = re.search(r"GLOBAL (\S+)", str(error))
             wants = f": it asks for {asked[1]}, and no code of a checkpoint is run" if asked else ""
             raise DataError(f"{path}: not a checkpoint of plain values and tensors{wants}") from error
-    return found.get("state_dict") if isinstance(found, dict) else None
+    return checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
 
 
 def _read_safetensors(path: Path) -> Any:

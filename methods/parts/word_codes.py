@@ -23,7 +23,7 @@ PACKAGE = "lemminflect"
 INSTALL = "pip install --no-deps lemminflect==0.2.3"
 SHA256 = "fd6f807e796da07f2a430d073cefae17004f7147abda065bb48b129dc29a850f"
 NEIGHBOURS = 4
-"""Adjectives that a noun is joined with: few, so that its own embedding keeps a fair share of its row."""
+"""Adjectives that a noun is joined with: few, so that the noun's embedding keeps a fair share of its row."""
 
 
 class WordCodes(NamedTuple):
@@ -64,7 +64,7 @@ def parts_of_speech(path: Path) -> PartsOfSpeech:
     A word that can be both is an adjective, so that colours are. A single letter is no word, names are left out.
 
     Raises:
-        DataError: the file is missing, or not the one that the hash was taken of.
+        DataError: the file is missing, or has another sha256 than `SHA256`.
     """
     try:
         content = path.read_bytes()
@@ -72,12 +72,12 @@ def parts_of_speech(path: Path) -> PartsOfSpeech:
         raise DataError(f"cannot read the lexicon {path}: {INSTALL}") from error
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise DataError(f"{path} is not the lexicon that is expected: {INSTALL}")
-    found: dict[str, set[str]] = {"adj": set(), "noun": set()}
+    words: dict[str, set[str]] = {"adj": set(), "noun": set()}
     for line in gzip.decompress(content).decode("utf-8").splitlines():
         word, part, _ = line.split(",", 2)
-        if part in found and word.islower() and len(word) > 1:
-            found[part].add(word)
-    return PartsOfSpeech(frozenset(found["adj"]), frozenset(found["noun"] - found["adj"]))
+        if part in words and word.islower() and len(word) > 1:
+            words[part].add(word)
+    return PartsOfSpeech(frozenset(words["adj"]), frozenset(words["noun"] - words["adj"]))
 
 
 def word_codes(text: TextEncoder, count: int) -> WordCodes:
@@ -106,7 +106,7 @@ def word_codes(text: TextEncoder, count: int) -> WordCodes:
     nouns = torch.tensor([row for row, word in enumerate(words) if word in speech.nouns], dtype=torch.int64)
     pairs = _early_pairs(adjectives, nouns, count - len(words))
     embeddings = text.word_embeddings.detach().cpu()[[text.words[word] for word in words]].float()
-    names = [*words, *(f"{words[one]} {words[other]}" for one, other in pairs.tolist())]
+    names = [*words, *(f"{words[adjective]} {words[noun]}" for adjective, noun in pairs.tolist())]
     edges = torch.cat([_nearest_adjectives(embeddings, adjectives, nouns), _pair_edges(pairs, len(words))], 1)
     return WordCodes(names, torch.cat([embeddings, embeddings[pairs].mean(1)]), edges)
 
@@ -126,13 +126,14 @@ def normalised_adjacency(edges: Tensor, count: int) -> Tensor:
 
 
 def _early_pairs(adjectives: Tensor, nouns: Tensor, count: int) -> Tensor:
-    """The first `count` rows [count, 2] of all pairs, in the order that `word_codes` states."""
-    ordered = (
-        (one, total - one)
+    """The first `count` pairs [count, 2] of an adjective's and a noun's row, in the order that `word_codes` states."""
+    # places among the adjectives and among the nouns; the sum of both grows, and within a sum the adjective's place
+    places = (
+        (adjective, total - adjective)
         for total in range(len(adjectives) + len(nouns) - 1)
-        for one in range(max(0, total - len(nouns) + 1), min(total + 1, len(adjectives)))
+        for adjective in range(max(0, total - len(nouns) + 1), min(total + 1, len(adjectives)))
     )
-    first, second = torch.tensor(list(islice(ordered, count)), dtype=torch.int64).view(-1, 2).T
+    first, second = torch.tensor(list(islice(places, count)), dtype=torch.int64).view(-1, 2).T  # [count] each
     return torch.stack([adjectives[first], nouns[second]], 1)
 
 

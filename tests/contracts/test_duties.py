@@ -12,13 +12,12 @@ from helpers import TOY
 
 from bench import registry
 from bench.contracts.codes import Codes
+from bench.contracts.duties import check_class
 from bench.errors import UsageError
-from bench.experiment.plan import Request, plan
+from bench.experiment.plan import Configured
 from bench.records.store import RecordStore
 
-REQUEST = Request(methods=("toy",), tasks=("toy-task",), datasets=("toy-colours",), preset="smoke")
 Plan = Callable[..., None]
-TASK = '@tasks.register(\n    "toy-task",\n    needs=("questions",),\n'
 
 
 @pytest.fixture
@@ -35,8 +34,10 @@ def planned(tmp_path: Path) -> Iterator[Plan]:
             text = text.replace(old, new)
         path = tmp_path / f"toy_{abs(hash(text))}.py"
         path.write_text(text)
-        registry.add_plugin(path)
-        plan(REQUEST)
+        for entry in registry.add_plugin(path):
+            check_class(entry, registry.all_metrics())
+        task = registry.tasks.get("toy-task")
+        assert Configured(task, {}, "").protocol == {"version": 1}
 
     yield edit_and_plan
     for one, entries in before:

@@ -274,7 +274,7 @@ class FullDisk(io.FileIO):
 
 def test_a_full_disk(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(decode.Path, "open", lambda path, mode: FullDisk(path, mode), raising=True)
+        patched.setattr(Path, "open", lambda path, mode: FullDisk(path, mode), raising=True)
         with pytest.raises(DataError, match="no space left; nothing was kept"):
             decode_only(root, tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("images.npy"))

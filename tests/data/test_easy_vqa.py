@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.contracts.data import Split
-from bench.data.easy_vqa import BACKGROUND, COLORS, SHAPES, EasyVqa, ShapeImage, box_of, shape_and_color
+from bench.data.easy_vqa import BACKGROUND, COLORS, SHAPES, EasyVqa, box_of, shape_and_color
+from bench.data.reading.easy_vqa_files import ShapeImage
 from bench.errors import DataError
 
 

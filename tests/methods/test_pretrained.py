@@ -323,8 +323,8 @@ def test_a_relative_path_is_found_from_another_folder(
     monkeypatch.chdir(written.weights.parent)
     (cell,) = cells(Path(written.weights.name), Path(written.config.name))
     monkeypatch.chdir(tmp_path)
-    assert cell.training is not None
-    assert build(cell.training.method.make()).grid == (16, 16)
+    assert cell.tokenizer is not None
+    assert build(cell.tokenizer.method.make()).grid == (16, 16)
 
 
 def test_a_missing_file_ends_the_plan_with_one_line(written: Files, tmp_path: Path) -> None:

@@ -18,19 +18,20 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.method import MaskAt, WordPredictor
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.experiment.encode import encode_split
 from bench.metrics.words import word_recall
 from bench.presets import PRESETS, Budget
-from bench.registry import methods, metric_facts, tasks
+from bench.registry import methods, metric_names, metric_of
 from bench.text.load import load_text_encoder
 from bench.text.words import word_positions
 from methods.lgvq import LgVq
 from methods.parts.language.guided import LanguageGuided
 from tasks.alignment import Alignment
-from tasks.parts.image_controls import derangement, image_controls
+from tasks.parts.image_controls import derangement, image_controls, no_codes
 from tasks.parts.language.masking import NEVER, masking_turns, most_frequent, piece_names
-from tasks.parts.networks.word_probe import WordProbe, no_codes
+from tasks.parts.networks.word_probe import WordProbe
 
 CPU = torch.device("cpu")
 SMOKE = PRESETS["smoke"]
@@ -112,7 +113,7 @@ def world(words: WordPredictor | None, kinds: int = KINDS) -> tuple[dict[str, Co
 
 
 def run(words: WordPredictor | None, seed: int = 0) -> TaskResult:
-    return Alignment().run(*world(words), HARDLY, seed, CPU)
+    return Alignment().run(Work(*world(words), HARDLY, seed, CPU))
 
 
 def values(result: TaskResult, count: int) -> dict[str, float]:
@@ -130,7 +131,7 @@ def values(result: TaskResult, count: int) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def probed() -> TaskResult:
-    return Alignment().run(*world(None, kinds=6), WELL, 0, CPU)
+    return Alignment().run(Work(*world(None, kinds=6), WELL, 0, CPU))
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -142,7 +143,7 @@ def test_the_probe_learns_to_read_words_off_codes(probed: TaskResult, count: int
 
 
 def test_without_codes_it_can_not_and_nothing_stands_for_the_image() -> None:
-    result = Alignment().run(None, world(None, kinds=6)[1], WELL, 0, CPU)
+    result = Alignment().run(Work(None, world(None, kinds=6)[1], WELL, 0, CPU))
     for count in (1, 3):
         assert set(values(result, count)) == {"", "most-frequent"}
         assert values(result, count)[""] < 0.4
@@ -169,12 +170,12 @@ def test_images_that_are_all_alike_make_no_difference_to_the_probe() -> None:
     alike = {
         name: replace(own, array=np.broadcast_to(own.array[:1] * 0 + 3, own.array.shape)) for name, own in codes.items()
     }
-    found = values(Alignment().run(alike, dataset, HARDLY, 0, CPU), 1)
+    found = values(Alignment().run(Work(alike, dataset, HARDLY, 0, CPU)), 1)
     assert len({found[image] for image in ("", *IMAGES)}) == 1
 
 
 def test_the_main_value_comes_first() -> None:
-    assert tasks.get("alignment").facts["metrics"][0] in run(None).metrics
+    assert metric_names("alignment")[0] in run(None).metrics
 
 
 # known answers of a method's own head
@@ -288,14 +289,16 @@ def test_a_seed_fixes_captions_and_masks_and_leaves_the_global_one_alone() -> No
 def test_scores_are_of_words_beside_their_image() -> None:
     codes, dataset = world(ReadsCodes())
     dataset["test"] = replace(dataset["test"], captions=[["a red cat left", "a red cat"], [""], *[["cat"]] * 148])
-    result = Alignment().run(codes, dataset, HARDLY, 0, CPU)
+    result = Alignment().run(Work(codes, dataset, HARDLY, 0, CPU))
     assert result.metrics["word_recall/mask-3"].n == 3 + 148
-    assert result.per_example["image/mask-3@no-image"].tolist() == [0, 0, 0, *range(2, 150)]
+    assert result.per_example["images/mask-3@no-image"].tolist() == [0, 0, 0, *range(2, 150)]
     for name, score in result.metrics.items():
         assert result.per_example[name].mean(dtype=np.float64) == pytest.approx(score.value)
         if name.startswith("word_recall"):
-            assert len(result.per_example["image" + name.removeprefix("word_recall")]) == score.n
-        assert metric_facts(name) == {"higher_is_better": name.startswith("word_recall"), "unit": ""}
+            assert score.clusters == "images" + name.removeprefix("word_recall")
+            assert len(result.per_example[score.clusters]) == score.n
+        metric = metric_of(name)
+        assert (metric.higher_is_better, metric.unit) == (name.startswith("word_recall"), "")
     assert result.metrics["similarity_mse"].n == 1
 
 
@@ -331,7 +334,7 @@ def test_what_is_missing_is_named() -> None:
         for captions in ((), [[], *dataset[split].captions[1:]]):
             broken = {**dataset, split: replace(dataset[split], captions=captions)}
             with pytest.raises(DataError, match=f"{split} split has images without a caption"):
-                Alignment().run(codes, broken, HARDLY, 0, CPU)
+                Alignment().run(Work(codes, broken, HARDLY, 0, CPU))
 
 
 def test_a_head_of_other_word_pieces_is_left_out_and_says_so() -> None:
@@ -354,12 +357,11 @@ def guided(**arguments: object) -> LanguageGuided:
 
 
 @pytest.mark.parametrize("name", ["lgvq", "lgvq-mtp", "lgvq-gsa-ras", "lgvq-cvq", "vqgan", "identity"])
-def test_a_method_says_whether_its_tokenizers_predict_words(name: str) -> None:
+def test_tokenizers_of_methods_with_masked_words_predict_words(name: str) -> None:
     entry = methods.get(name)
-    method = entry.load()(**entry.facts)
+    method = entry.load()(**entry.facts.arguments)
     tokenizer = method.build(SMOKE, "emoji-scenes", SMALL)
-    predicts = getattr(tokenizer, "word_predictor", None) is not None
-    assert getattr(method, "predicts_words", False) == predicts == (name in {"lgvq", "lgvq-mtp", "lgvq-cvq"})
+    assert (tokenizer.word_predictor is not None) == (name in {"lgvq", "lgvq-mtp", "lgvq-cvq"})
     assert Alignment().skip(None, method) is None
 
 
@@ -399,21 +401,21 @@ def test_codes_carry_the_predictor_of_their_tokenizer(tmp_path: Path) -> None:
 
 def test_declared_metrics_are_those_returned() -> None:
     families = {name.partition("/")[0].partition("@")[0] for name in run(Says("a")).metrics}
-    assert families == set(tasks.get("alignment").facts["metrics"])
+    assert families == set(metric_names("alignment"))
 
 
 @pytest.mark.parametrize("name", ["vqgan", "lgvq", "rvq", "identity", "random-codebook"])
 def test_every_method_is_measured(name: str, tmp_path: Path) -> None:
     entry = methods.get(name)
     torch.manual_seed(0)
-    tokenizer = entry.load()(**entry.facts).build(SMOKE, "emoji-scenes", TEXT).eval()
+    tokenizer = entry.load()(**entry.facts.arguments).build(SMOKE, "emoji-scenes", TEXT).eval()
     captions = [[" ".join(SPOKEN[row : row + 3])] for row in range(12)]
     images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
     dataset = {part: Split(part, images, captions) for part in ("train", "test")}
     codes = {
         part: encode_split(tokenizer, split, tmp_path / part, CPU, lambda *_: None) for part, split in dataset.items()
     }
-    result = Alignment().run(codes, dataset, HARDLY, 0, CPU)
+    result = Alignment().run(Work(codes, dataset, HARDLY, 0, CPU))
     assert {"word_recall", "word_recall/mask-3", "similarity_mse@random-match"} <= set(result.metrics)
     assert ("word_recall@own-head-after-encoding" in result.metrics) == (name == "lgvq")
     assert all(0 <= score.value <= 4 for score in result.metrics.values())

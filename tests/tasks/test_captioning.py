@@ -13,16 +13,17 @@ from helpers.squares import CPU, world
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
 from bench.presets import PRESETS, Budget
-from bench.registry import metric_facts, tasks
+from bench.registry import metric_names, metric_of
 from tasks.captioning import Captioning
 
 BUDGET = Budget(steps=100, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SHORT = Budget(steps=4, batch_size=16, learning_rate=1e-3, width=32, layers=1)
 SIZES = {"train": 256, "validation": 10, "test": 60, "test-novel-pairs": 20}
-DECLARED = tasks.get("captioning").facts["metrics"]
+DECLARED = metric_names("captioning")
 
 
 @pytest.fixture
@@ -50,10 +51,11 @@ def assert_whole(result: TaskResult, count: int) -> None:
     assert main | set(result.skipped) == set(DECLARED)
     assert all(result.skipped.values())
     for name, score in result.metrics.items():
-        assert metric_facts(name)
+        assert metric_of(name)
         assert score.n == len(result.per_example[name])
         assert np.isfinite(score.value)
-        if not name.startswith(("bleu", "meteor")):
+        assert (score.over == "set") == name.startswith(("bleu", "meteor"))
+        if score.over == "examples":
             assert result.per_example[name].mean() == pytest.approx(score.value)
     assert {name for name in result.metrics if "@" in name} == {"cider_d@novel-pairs", "bleu_4@novel-pairs"}
     assert result.metrics["cider_d"].n == count
@@ -62,10 +64,10 @@ def assert_whole(result: TaskResult, count: int) -> None:
 @pytest.mark.parametrize("decoding", ["beam", "nucleus"])
 def test_it_says_what_the_codes_show(decoding: str, no_java: None) -> None:
     codes, dataset = squares()
-    result = Captioning(decoding).run(codes, dataset, BUDGET, 0, CPU)
-    blind = Captioning(decoding).run(None, dataset, BUDGET, 0, CPU)
+    result = Captioning(decoding).run(Work(codes, dataset, BUDGET, 0, CPU))
+    blind = Captioning(decoding).run(Work(None, dataset, BUDGET, 0, CPU))
     wrong = codes | {"test": replace(codes["test"], array=np.roll(codes["test"].array, 7, 0))}
-    other = Captioning(decoding).run(wrong, dataset, BUDGET, 0, CPU)
+    other = Captioning(decoding).run(Work(wrong, dataset, BUDGET, 0, CPU))
     assert result.metrics["bleu_1"].value > 0.98
     assert result.metrics["novelty"].value < 0.1
     assert result.metrics["cider_d@novel-pairs"].value > 2 * blind.metrics["cider_d@novel-pairs"].value
@@ -82,9 +84,9 @@ def test_the_blind_baseline_says_the_most_frequent_caption(no_java: None) -> Non
     train = dataset["train"]
     texts = [["a red picture", "z"] if row < 100 else ["b, b", "z z"] for row in range(len(train))]
     dataset["train"] = replace(train, captions=texts)
-    assert set(said(Captioning().run(None, dataset, SHORT, 0, CPU))) == {"b, b"}
+    assert set(said(Captioning().run(Work(None, dataset, SHORT, 0, CPU)))) == {"b, b"}
     dataset["train"] = replace(train, captions=[["b, b", "a red picture", "z"] for _ in texts])
-    result = Captioning().run(None, dataset, SHORT, 0, CPU)
+    result = Captioning().run(Work(None, dataset, SHORT, 0, CPU))
     assert set(said(result)) == {"a red picture"}
     red = [text[0] == "a red picture" for text in dataset["test"].captions]
     assert result.per_example["bleu_1"] == pytest.approx(np.where(red, 1, 2 / 3), abs=1e-6)
@@ -99,10 +101,10 @@ def test_one_seed_gives_one_result_and_leaves_the_global_one_alone(decoding: str
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    first = Captioning(decoding).run(codes, dataset, SHORT, 1, CPU)
+    first = Captioning(decoding).run(Work(codes, dataset, SHORT, 1, CPU))
     assert torch.equal(torch.rand(1), expected)
-    again = Captioning(decoding).run(codes, dataset, SHORT, 1, CPU)
-    other = Captioning(decoding).run(codes, dataset, SHORT, 2, CPU)
+    again = Captioning(decoding).run(Work(codes, dataset, SHORT, 1, CPU))
+    other = Captioning(decoding).run(Work(codes, dataset, SHORT, 2, CPU))
     assert first.metrics == again.metrics
     assert first.samples == again.samples
     assert first.samples["captions.md"] != other.samples["captions.md"]
@@ -125,7 +127,7 @@ def test_real_scenes_and_a_method_without_indices(
     scenes: tuple[dict[str, Codes], dict[str, Split]], no_java: None
 ) -> None:
     codes, dataset = scenes
-    result = Captioning().run(codes, dataset, PRESETS["smoke"].head, 0, CPU)
+    result = Captioning().run(Work(codes, dataset, PRESETS["smoke"].head, 0, CPU))
     assert_whole(result, 24)
     assert set(result.skipped) == {"meteor", "spice"}
     assert len(said(result)) == 16
@@ -138,7 +140,7 @@ def test_scores_count_all_references(scenes: tuple[dict[str, Codes], dict[str, S
     _, dataset = scenes
     assert all(len(own) == 5 for own in dataset["test"].captions)
     last = replace(dataset["train"], captions=[[own[-1]] for own in dataset["test"].captions[:1]] * 64)
-    result = Captioning().run(None, {**dataset, "train": last}, SHORT, 0, CPU)
+    result = Captioning().run(Work(None, {**dataset, "train": last}, SHORT, 0, CPU))
     assert result.per_example["rouge_l"][0] == pytest.approx(1)
 
 
@@ -149,10 +151,10 @@ def test_a_fault_in_the_data_is_named_before_anything_is_fitted(broken: str) -> 
     texts = list(dataset[broken].captions)
     dataset[broken] = replace(dataset[broken], captions=[*texts[:-1], []])
     with pytest.raises(DataError, match=f"{broken} split has images without a caption"):
-        Captioning().run(codes, dataset, endless, 0, CPU)
+        Captioning().run(Work(codes, dataset, endless, 0, CPU))
     dataset[broken] = replace(dataset[broken], captions=[*texts[:-1], "a red picture"])
     with pytest.raises(DataError, match="not a list of strings: 'a red picture'"):
-        Captioning().run(codes, dataset, endless, 0, CPU)
+        Captioning().run(Work(codes, dataset, endless, 0, CPU))
 
 
 def test_the_protocol_says_how_captions_are_decoded_and_cut(no_java: None) -> None:

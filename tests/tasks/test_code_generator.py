@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
+from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.presets import Budget
 from bench.registry import methods
@@ -26,19 +28,17 @@ BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1
 SAMPLING = Sampling(guidance=2.0)
 
 
+def given(codes: Codes, split: Split, budget: Budget = BUDGET, seed: int = 0) -> Work:
+    """One split and its codes for training and test alike."""
+    return Work({"train": codes, "test": codes}, {"train": split, "test": split}, budget, seed, CPU)
+
+
 def fit(cache: Path | None = None, seed: int = 0, budget: Budget = BUDGET) -> Fitted:
     codes, split = world(256, 0)
     tests = {"test": [own[0] for own in world(40, 1)[1].captions]}
     encoder = load_text_encoder("tiny-clip")
-    return fitted(
-        Autoregressive,
-        lambda: TextCondition(encoder, split, tests, budget.width, seed),
-        codes,
-        budget,
-        seed,
-        CPU,
-        cache,
-    )
+    work = given(codes, replace(split, cache=cache), budget, seed)
+    return fitted(Autoregressive, lambda: TextCondition(encoder, split, tests, budget.width, seed), work)
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +48,20 @@ def told() -> Fitted:
 
 def test_images_are_what_their_captions_say(told: Fitted) -> None:
     codes, split = world(40, 1)
-    made = make_images(told.generator, codes, "test", SAMPLING, 0, CPU)
+    made = make_images(told.generator, given(codes, split), "test", SAMPLING)
     assert made.images.shape == split.images.shape
     assert (made.images == split.images).all(axis=(1, 2, 3)).mean() > 0.9
     assert made.ms_per_image > 0
 
 
 def test_without_a_condition_all_kinds_of_images_come_and_are_sound() -> None:
-    codes, _ = world(256, 0)
-    generator, _ = fitted(Autoregressive, lambda: NoCondition(32), codes, BUDGET, 0, CPU, None)
-    test, _ = world(100, 1)
+    generator, _ = fitted(Autoregressive, lambda: NoCondition(32), given(*world(256, 0)))
+    test, test_split = world(100, 1)
     found = generator.sample("test", np.arange(100), 4, Sampling(), torch.Generator().manual_seed(0), None)
     assert (found[:, 2] == (found[:, 0] + 1) % 4).float().mean() > 0.9
     assert set(found[:, 0].tolist()) == {0, 1, 2, 3}
-    images = make_images(generator, test, "test", Sampling(), 0, CPU, given=lambda whole: whole[:, :2]).images
+    work = given(test, test_split)
+    images = make_images(generator, work, "test", Sampling(), given=lambda whole: whole[:, :2]).images
     assert (
         images[:, :8]
         == decode(torch.from_numpy(test.array)).add(1).mul(127.5).round()[:, :, :8].permute(0, 2, 3, 1).numpy()
@@ -79,16 +79,17 @@ def test_residual_levels_are_flattened_and_come_back() -> None:
         return decode(indices[..., 0])
 
     codes = Codes(array, torch.randn(2, 4, 6), True, decode_levels)
-    model, _ = fitted(Autoregressive, lambda: NoCondition(32), codes, BUDGET, 0, CPU, None)
-    make_images(model, codes, "test", Sampling(), 0, CPU)
+    work = given(codes, world(128, 0)[1])
+    model, _ = fitted(Autoregressive, lambda: NoCondition(32), work)
+    make_images(model, work, "test", Sampling())
     assert seen[0].shape[1:] == (2, 2, 2)
     assert (seen[0][..., 0] == seen[0][..., 1]).float().mean() > 0.9
 
 
 def test_the_same_seed_gives_the_same_images(told: Fitted) -> None:
-    codes, _ = world(40, 1)
+    test = world(40, 1)
     one, again, other = (
-        make_images(fit_.generator, codes, "test", Sampling(temperature=3.0), seed, CPU).images
+        make_images(fit_.generator, given(*test, seed=seed), "test", Sampling(temperature=3.0)).images
         for fit_, seed in ((told, 0), (fit(), 0), (told, 1))
     )
     assert np.array_equal(one, again)
@@ -126,5 +127,5 @@ def test_an_image_without_a_caption_is_an_error() -> None:
 
 
 def test_only_methods_without_indices_are_left_out() -> None:
-    left_out = [entry.name for entry in methods.entries() if no_indices(entry.load()(**entry.facts))]
+    left_out = [entry.name for entry in methods.entries() if no_indices(entry.load()(**entry.facts.arguments))]
     assert left_out == ["identity"]

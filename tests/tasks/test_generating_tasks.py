@@ -10,9 +10,10 @@ from helpers.squares import COLORS, CPU, world
 
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.presets import Budget
-from bench.registry import metric_facts, tasks
+from bench.registry import metric_names, metric_of
 from methods.identity import Identity
 from methods.vqgan import VqGan
 from tasks.completion import Completion
@@ -36,7 +37,7 @@ def made_world():
 def results() -> dict[str, tuple[TaskResult, TaskResult]]:
     codes, dataset = made_world()
     return {
-        name: (task.run(codes, dataset, BUDGET, 0, CPU), task.run(None, dataset, BUDGET, 0, CPU))
+        name: (task.run(Work(codes, dataset, BUDGET, 0, CPU)), task.run(Work(None, dataset, BUDGET, 0, CPU)))
         for name, task in TASKS.items()
     }
 
@@ -45,13 +46,14 @@ def results() -> dict[str, tuple[TaskResult, TaskResult]]:
 def test_every_declared_metric_is_measured_or_skipped_with_a_reason(name: str, results) -> None:
     for result in results[name]:
         named = {*result.metrics, *result.skipped}
-        for declared in tasks.get(name).facts["metrics"]:
+        for declared in metric_names(name):
             assert any(other.startswith(declared) for other in named), declared
         assert all(result.skipped.values())
         for metric, score in result.metrics.items():
-            assert metric_facts(metric)
+            assert metric_of(metric)
             assert np.isfinite(score.value)
-            if not metric.startswith(("fd", "kd", "fid", "kid")):
+            assert (score.over == "set") == metric.startswith(("fd", "kd", "fid", "kid"))
+            if score.over == "examples":
                 assert len(result.per_example[metric]) == score.n
                 assert result.per_example[metric].mean() == pytest.approx(score.value)
         assert any(name.startswith("statistics/") for name in result.statistics)
@@ -81,7 +83,7 @@ def test_captions_are_followed_and_blind_images_do_not_follow_them(results) -> N
 
 def test_completions_keep_the_given_half(results) -> None:
     _, dataset = made_world()
-    blind = Completion().run(None, dataset, BUDGET, 0, CPU)
+    blind = Completion().run(Work(None, dataset, BUDGET, 0, CPU))
     assert blind.metrics["kd_tinyclip"].value > results["completion"][0].metrics["kd_tinyclip"].value
 
 
@@ -89,7 +91,7 @@ def test_a_fault_in_the_data_is_named() -> None:
     codes, dataset = made_world()
     dataset["test"] = replace(dataset["test"], captions=[["one"], [], *dataset["test"].captions[2:]])
     with pytest.raises(Exception, match="test split has images without a caption"):
-        TextToImage().run(codes, dataset, BUDGET, 0, CPU)
+        TextToImage().run(Work(codes, dataset, BUDGET, 0, CPU))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -110,8 +112,8 @@ def test_random_training_images_are_different_ones_where_there_are_enough() -> N
 def _distance_of_noise() -> float:
     dataset = made_world()[1]
     noise = np.random.default_rng(0).integers(0, 256, dataset["test"].images.shape, dtype=np.uint8)
-    result = TaskResult(metrics={})
-    generated.score(result, noise, dataset, ("tinyclip",), CPU)
+    result = TaskResult()
+    generated.score(result, noise, Work(None, dataset, BUDGET, 0, CPU), ("tinyclip",))
     return result.metrics["kd_tinyclip"].value
 
 
@@ -119,8 +121,8 @@ def test_without_the_extractor_precision_and_recall_are_skipped() -> None:
     dataset = made_world()[1]
     assert "efficientnet-lite0" in DEFAULT_EXTRACTORS
     assert len(COLORS) == 4
-    result = TaskResult(metrics={})
-    generated.score(result, np.asarray(dataset["test"].images), dataset, DEFAULT_EXTRACTORS, CPU)
+    result = TaskResult()
+    generated.score(result, np.asarray(dataset["test"].images), Work(None, dataset, BUDGET, 0, CPU), DEFAULT_EXTRACTORS)
     assert result.metrics["precision"].value == 1
     assert result.metrics["recall"].value == 1
     assert result.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-6)

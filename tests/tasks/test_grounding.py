@@ -12,10 +12,12 @@ from PIL import Image
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Box, Split
-from bench.contracts.result import TaskResult
+from bench.contracts.result import Score, TaskResult
+from bench.contracts.task import Work
 from bench.presets import Budget
-from bench.registry import metric_facts, tasks
-from tasks.grounding import GREEN, RED, Grounder, Grounding, _samples
+from bench.registry import metric_names, metric_of
+from tasks.grounding import GREEN, RED, Grounding, _samples
+from tasks.parts.networks.grounder import Grounder
 
 BUDGET = Budget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
 SHORT = replace(BUDGET, steps=10)
@@ -46,7 +48,7 @@ def made_world() -> tuple[dict[str, Codes], dict[str, Split]]:
 @pytest.fixture(scope="module")
 def grounded() -> TaskResult:
     codes, dataset = made_world()
-    return Grounding().run(codes, dataset, BUDGET, 0, CPU)
+    return Grounding().run(Work(codes, dataset, BUDGET, 0, CPU))
 
 
 def test_the_head_learns_where_which_thing_is(grounded: TaskResult) -> None:
@@ -64,8 +66,8 @@ def test_without_the_image_or_with_another_one_it_does_not_know(grounded: TaskRe
 def test_the_mean_box_is_blind() -> None:
     """The mean of four quarters of equal frequency is about the middle quarter, whose IoU with each is 1/7."""
     _, dataset = made_world()
-    blind = Grounding().run(None, dataset, SHORT, 0, CPU)
-    assert blind.metrics["box_accuracy"] == (0, len(dataset["test"].boxes))
+    blind = Grounding().run(Work(None, dataset, SHORT, 0, CPU))
+    assert blind.metrics["box_accuracy"] == Score(0, len(dataset["test"].boxes), "examples", "images")
     assert blind.metrics["box_iou"].value == pytest.approx(1 / 7, abs=0.01)
     assert set(blind.metrics) == {
         name + suffix for name in ("box_accuracy", "box_iou") for suffix in ("", "@validation", "@novel-pairs")
@@ -78,20 +80,21 @@ def test_the_mean_box_is_right_where_all_boxes_are_the_same() -> None:
         name: replace(split, boxes=[replace(box, box=(0.3, 0.6, 0.2, 0.4)) for box in split.boxes])
         for name, split in dataset.items()
     }
-    blind = Grounding().run(None, same, SHORT, 0, CPU)
+    blind = Grounding().run(Work(None, same, SHORT, 0, CPU))
     assert blind.metrics["box_accuracy"].value == 1
     assert blind.metrics["box_iou"].value == pytest.approx(1)
 
 
 def test_scores_are_of_expressions_and_carry_images(grounded: TaskResult) -> None:
     boxes = made_world()[1]["test"].boxes
-    assert grounded.per_example["image"].tolist() == [box.image for box in boxes]
+    assert grounded.per_example["images"].tolist() == [box.image for box in boxes]
     for name, score in grounded.metrics.items():
         scores = grounded.per_example[name]
-        assert score.n == len(scores) == len(grounded.per_example["image" + name.removeprefix(name.split("@")[0])])
+        assert score.clusters == "images" + name.removeprefix(name.split("@")[0])
+        assert score.n == len(scores) == len(grounded.per_example[score.clusters])
         assert scores.mean(dtype=np.float64) == pytest.approx(score.value)
-        assert metric_facts(name)["higher_is_better"] is True
-    assert {name.split("@")[0] for name in grounded.metrics} == set(tasks.get("grounding").facts["metrics"])
+        assert metric_of(name).higher_is_better is True
+    assert {name.split("@")[0] for name in grounded.metrics} == set(metric_names("grounding"))
 
 
 def test_one_seed_gives_one_result_and_leaves_the_global_one_alone() -> None:
@@ -99,7 +102,7 @@ def test_one_seed_gives_one_result_and_leaves_the_global_one_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    first, again, other = (Grounding().run(codes, dataset, SHORT, seed, CPU) for seed in (1, 1, 2))
+    first, again, other = (Grounding().run(Work(codes, dataset, SHORT, seed, CPU)) for seed in (1, 1, 2))
     assert torch.equal(torch.rand(1), expected)
     assert np.array_equal(first.per_example["box_iou"], again.per_example["box_iou"])
     assert not np.array_equal(first.per_example["box_iou"], other.per_example["box_iou"])

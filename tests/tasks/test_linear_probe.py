@@ -10,10 +10,12 @@ from helpers.squares import CPU, PIXELS, decode
 from bench.contracts.codes import Codes
 from bench.contracts.data import Question, Split
 from bench.contracts.result import TaskResult
+from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.presets import PRESETS
-from bench.registry import metric_facts
-from tasks.linear_probe import LinearProbe, fit_logistic_regression, image_labels, whole_image_texts
+from bench.registry import metric_of
+from tasks.linear_probe import LinearProbe, fit_logistic_regression
+from tasks.parts.language.whole_image import image_labels, whole_image_texts
 
 BUDGET = PRESETS["smoke"].head
 SIZES = {"train": 300, "validation": 60, "test": 90, "test-novel-pairs": 30}
@@ -45,7 +47,7 @@ def made_world() -> tuple[dict[str, Codes], dict[str, Split]]:
 def probed() -> TaskResult:
     codes, dataset = made_world()
     dataset = {name: replace(split, questions=without_places(split)) for name, split in dataset.items()}
-    return LinearProbe().run(codes, dataset, BUDGET, 0, CPU)
+    return LinearProbe().run(Work(codes, dataset, BUDGET, 0, CPU))
 
 
 def without_places(split: Split) -> list[Question]:
@@ -65,13 +67,13 @@ def test_what_the_mean_tells_is_found_and_places_are_not(probed: TaskResult) -> 
 def test_shuffled_codes_are_worth_nothing(probed: TaskResult) -> None:
     codes, dataset = made_world()
     codes["test"] = replace(codes["test"], array=np.random.default_rng(9).permutation(codes["test"].array))
-    found = LinearProbe().run(codes, dataset, BUDGET, 0, CPU)
+    found = LinearProbe().run(Work(codes, dataset, BUDGET, 0, CPU))
     assert found.metrics["accuracy/number"].value < 0.6
 
 
 def test_the_most_frequent_class_is_blind() -> None:
     _, dataset = made_world()
-    blind = LinearProbe().run(None, dataset, BUDGET, 0, CPU)
+    blind = LinearProbe().run(Work(None, dataset, BUDGET, 0, CPU))
     answers = {
         name: [question.answer for question in split.questions if question.kind == "number"]
         for name, split in dataset.items()
@@ -87,11 +89,12 @@ def test_scores_carry_kinds_and_images(probed: TaskResult) -> None:
         "accuracy", "accuracy/first", "accuracy/number", "accuracy@validation", "accuracy@novel-pairs",
     }  # fmt: skip
     assert np.array_equal(scores["accuracy"], np.concatenate([scores["accuracy/first"], scores["accuracy/number"]]))
-    assert scores["image/number"].tolist() == list(range(SIZES["test"]))
+    assert scores["images/number"].tolist() == list(range(SIZES["test"]))
     for name, score in probed.metrics.items():
-        assert score.n == len(scores[name]) == len(scores["image" + name.removeprefix("accuracy")])
+        assert score.clusters == "images" + name.removeprefix("accuracy")
+        assert score.n == len(scores[name]) == len(scores[score.clusters])
         assert scores[name].mean(dtype=np.float64) == pytest.approx(score.value)
-        assert metric_facts(name)["higher_is_better"] is True
+        assert metric_of(name).higher_is_better is True
 
 
 def test_it_is_deterministic_and_draws_nothing(probed: TaskResult) -> None:
@@ -100,7 +103,7 @@ def test_it_is_deterministic_and_draws_nothing(probed: TaskResult) -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    assert LinearProbe().run(codes, dataset, BUDGET, 1, CPU).metrics == probed.metrics
+    assert LinearProbe().run(Work(codes, dataset, BUDGET, 1, CPU)).metrics == probed.metrics
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -108,7 +111,9 @@ def test_test_labels_do_not_touch_the_fit(probed: TaskResult) -> None:
     codes, dataset = made_world()
     dataset = {name: replace(split, questions=without_places(split)) for name, split in dataset.items()}
     wrong = [replace(question, answer="mauve") for question in dataset["test"].questions]
-    found = LinearProbe().run(codes, dataset | {"test": replace(dataset["test"], questions=wrong)}, BUDGET, 0, CPU)
+    found = LinearProbe().run(
+        Work(codes, dataset | {"test": replace(dataset["test"], questions=wrong)}, BUDGET, 0, CPU)
+    )
     assert found.metrics["accuracy"].value == 0  # an answer that training lacks is wrong
     assert found.metrics["accuracy@novel-pairs"] == probed.metrics["accuracy@novel-pairs"]
 
@@ -119,7 +124,7 @@ def test_constant_dimensions_and_scales_do_not_matter() -> None:
         name: replace(own, codebook=torch.cat([own.codebook * 1e-4, torch.full((4, 1), 3.0)], 1))
         for name, own in codes.items()
     }
-    one, other = (LinearProbe().run(found, dataset, BUDGET, 0, CPU) for found in (codes, widened))
+    one, other = (LinearProbe().run(Work(found, dataset, BUDGET, 0, CPU)) for found in (codes, widened))
     assert other.metrics["accuracy"].value == pytest.approx(one.metrics["accuracy"].value, abs=0.03)
 
 
@@ -145,13 +150,13 @@ def test_an_image_that_answers_twice_is_one_example() -> None:
 def test_a_split_without_such_questions_is_an_error() -> None:
     codes, dataset = made_world()
     with pytest.raises(DataError, match="no question about a whole image"):
-        LinearProbe().run(codes, dataset | {"test": replace(dataset["test"], questions=[])}, BUDGET, 0, CPU)
+        LinearProbe().run(Work(codes, dataset | {"test": replace(dataset["test"], questions=[])}, BUDGET, 0, CPU))
 
 
 def test_without_such_questions_the_metric_is_skipped() -> None:
     codes, dataset = made_world()
     train = replace(dataset["train"], questions=ask((0, "where?", "here", "place")))
-    found = LinearProbe().run(codes, dataset | {"train": train}, BUDGET, 0, CPU)
+    found = LinearProbe().run(Work(codes, dataset | {"train": train}, BUDGET, 0, CPU))
     assert not found.metrics
     assert "whole image" in found.skipped["accuracy"]
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
+from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.metrics.masks import mask_agreement
 from bench.presets import Budget
@@ -113,7 +114,7 @@ def test_images_show_what_their_masks_ask_for(monkeypatch: pytest.MonkeyPatch) -
     codes = {name: own for name, (own, _) in both.items()}
     dataset = {name: split for name, (_, split) in both.items()}
     task = SemanticSynthesis(extractors=("tinyclip",))
-    made, blind = (task.run(some, dataset, BUDGET, 0, CPU).metrics for some in (codes, None))
+    made, blind = (task.run(Work(some, dataset, BUDGET, 0, CPU)).metrics for some in (codes, None))
     assert made["mask_agreement@real"].value > 0.95
     assert made["mask_agreement"].value > 0.9 > 0.5 > blind["mask_agreement"].value
     assert made["mask_agreement@novel-pairs"].value > 0.9

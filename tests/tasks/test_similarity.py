@@ -95,8 +95,8 @@ def test_each_word_finds_its_code() -> None:
     assert directions[IDS].argmax(1).tolist() == list(range(8))
     codebook = torch.eye(8)
     found = scores(codebook)
-    assert len(found[""]) == len(found["@random-match"]) == 400
-    assert found[""].mean() < found["@random-match"].mean()
+    assert len(found[""]) == len(found["random-match"]) == 400
+    assert found[""].mean() < found["random-match"].mean()
     reader = CodeReader(codes, 8)
     vectors = standardised(codebook, reader)
     own = IDS[[WORDS.index(word) for word in split.captions[7][0].split()]]
@@ -115,8 +115,8 @@ def test_the_random_match_follows_the_seed_and_the_other_does_not() -> None:
     codebook = torch.randn(8, 5, generator=torch.Generator().manual_seed(3))
     one, again, other = scores(codebook), scores(codebook), scores(codebook, seed=1)
     assert np.array_equal(one[""], other[""])
-    assert np.array_equal(one["@random-match"], again["@random-match"])
-    assert not np.array_equal(one["@random-match"], other["@random-match"])
+    assert np.array_equal(one["random-match"], again["random-match"])
+    assert not np.array_equal(one["random-match"], other["random-match"])
 
 
 def test_continuous_features_and_residual_codes_are_matched_too() -> None:

@@ -16,11 +16,11 @@ from torch import Tensor
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
-from bench.contracts.task import Task
+from bench.contracts.task import Task, Work
 from bench.data.emoji_scenes import EmojiScenes
 from bench.presets import Budget
 from bench.records.record import FILE_NAME
-from bench.registry import metric_of, tasks
+from bench.registry import metric_names, metric_of, tasks
 from bench.system.files import pack_vectors, unpack_vectors
 from methods.identity import Identity
 from methods.vqgan import VqGan
@@ -35,6 +35,8 @@ OF_SETS = ("fd", "kd", "fid", "kid", "cmmd", "usage", "perplexity", "normalised_
 """Metrics of a set of images or codes, which have no value for one example."""
 OF_CORPUS = ("bleu", "meteor")
 """Metrics whose value is not the mean of what each example gets."""
+OF_TEST_ALONE = ("alignment", "completion", "unconditional")
+"""Tasks that do not score further test splits."""
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +88,18 @@ def results(splits: dict[str, Split], short: None) -> dict[tuple[str, str], Task
         kinds = {"codes": codes_of(splits, True)}
         if task.skip(EmojiScenes(), Identity()) is None:
             kinds["vectors"] = codes_of(splits, False)
-        if "blind" in entry.facts:
+        if entry.facts.blind is not None:
             kinds["blind"] = None
         for kind, codes in kinds.items():
-            found[entry.name, kind] = task.run(codes, splits, BUDGET, 0, CPU)
+            found[entry.name, kind] = task.run(Work(codes, splits, BUDGET, 0, CPU))
     return found
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_task_has_a_blind_baseline_and_known_metrics(name: str) -> None:
-    facts = tasks.get(name).facts
-    assert facts["blind"]
-    for metric in facts["metrics"]:
+def test_metrics_are_declared_and_a_blind_baseline_has_a_name(name: str) -> None:
+    assert tasks.get(name).facts.blind != ""
+    assert metric_names(name)
+    for metric in metric_names(name):
         assert metric_of(metric)
 
 
@@ -114,7 +116,7 @@ def test_what_is_declared_is_measured_or_skipped_for_a_reason(name: str, results
     result = results[name, "codes"]
     families = {metric_of(metric).name for metric in (*result.metrics, *result.skipped)}
     optional = {"vqa_accuracy"}  # needs several answers to a question
-    assert set(map(metric_family, tasks.get(name).facts["metrics"])) - optional <= families
+    assert {metric_of(metric).name for metric in metric_names(name)} - optional <= families
     assert all(len(reason) > 10 for reason in result.skipped.values())
     assert not set(result.skipped) & set(result.metrics)
 
@@ -123,29 +125,51 @@ def test_what_is_declared_is_measured_or_skipped_for_a_reason(name: str, results
 @pytest.mark.parametrize("name", NAMES)
 def test_values_are_finite_and_examples_stand_behind_them(name: str, kind: str, results) -> None:
     if (name, kind) not in results:
-        assert kind == "vectors"
-        assert "no indices" in tasks.get(name).load()().skip(EmojiScenes(), Identity())
+        without = {
+            "vectors": "no indices" in (tasks.get(name).load()().skip(EmojiScenes(), Identity()) or ""),
+            "blind": tasks.get(name).facts.blind is None,
+        }
+        assert without[kind]
         return
     result = results[name, kind]
     for metric, score in result.metrics.items():
         assert np.isfinite(score.value), metric
         assert score.n > 0
-        if metric_of(metric).name in OF_SETS:
+        declared = metric_of(metric).name
+        assert (score.over == "set") == (declared in (*OF_SETS, *OF_CORPUS)), metric
+        if declared in OF_SETS:
             continue
         assert len(result.per_example[metric]) == score.n, metric
-        if metric_of(metric).name not in OF_CORPUS:
+        if score.over == "examples":
             assert result.per_example[metric].mean(dtype=np.float64) == pytest.approx(score.value, rel=1e-5, abs=1e-7)
-    assert any("@novel-pairs" in metric for metric in result.metrics) or name in (
-        "alignment",
-        "unconditional",
-        "completion",
-    )
+    assert any("@novel-pairs" in metric for metric in result.metrics) or name in OF_TEST_ALONE
     assert set(map(type, result.cost.values())) <= {float}
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in NAMES for kind in ("codes", "blind")])
+def test_examples_that_share_an_image_say_so(name: str, kind: str, results, splits: dict[str, Split]) -> None:
+    """Examples are images, or name the images that they are about; every array belongs to a value."""
+    if (name, kind) not in results:
+        return
+    result = results[name, kind]
+    clusters = {score.clusters for score in result.metrics.values()} - {None}
+    assert set(result.per_example) <= clusters | set(result.metrics)
+    for metric, score in result.metrics.items():
+        if score.clusters is not None:
+            images = result.per_example[score.clusters]
+            assert len(images) == score.n, metric
+            assert np.issubdtype(images.dtype, np.integer)
+            assert images.min() >= 0
+            assert images.max() < max(map(len, splits.values()))
+        elif score.over == "examples":
+            assert score.n in set(map(len, splits.values())), metric
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_result_can_be_stored(name: str, results) -> None:
     for kind in ("codes", "blind"):
+        if (name, kind) not in results:
+            continue
         result = results[name, kind]
         stored = result.per_example | result.statistics
         assert set(unpack_vectors(pack_vectors(stored))) == set(stored)
@@ -156,7 +180,7 @@ def test_a_result_can_be_stored(name: str, results) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_values(name: str, results, splits: dict[str, Split], short: None) -> None:
     state = torch.get_rng_state()
-    again = make(name).run(codes_of(splits, True), splits, BUDGET, 0, CPU)
+    again = make(name).run(Work(codes_of(splits, True), splits, BUDGET, 0, CPU))
     assert again.metrics == results[name, "codes"].metrics
     assert torch.equal(torch.get_rng_state(), state)
 

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Question, Split
-from bench.contracts.result import TaskResult
+from bench.contracts.result import Score, TaskResult
+from bench.contracts.task import Work
 from bench.features.extractor import load_extractor
 from bench.features.lpips_weights import LpipsBackbone
 from bench.images import to_float
 from bench.metrics import distance, wups
 from bench.presets import Budget
-from bench.registry import metric_facts, metric_family, tasks
+from bench.registry import metric_names, metric_of
 from bench.text import tiny_clip
 from bench.text.load import load_text_encoder
 from tasks.parts.language.questions import OUTSIDE, Asked
@@ -65,11 +66,11 @@ def world() -> tuple[dict[str, Codes], dict[str, Split]]:
 
 @pytest.fixture(scope="module")
 def answered() -> TaskResult:
-    return VisualQuestionAnswering().run(*world(), BUDGET, 0, CPU)
+    return VisualQuestionAnswering().run(Work(*world(), BUDGET, 0, CPU))
 
 
 def run_vqa(codes: Mapping[str, Codes] | None, budget: Budget = BUDGET, seed: int = 0) -> TaskResult:
-    return VisualQuestionAnswering().run(codes, world()[1], budget, seed, CPU)
+    return VisualQuestionAnswering().run(Work(codes, world()[1], budget, seed, CPU))
 
 
 # visual question answering
@@ -95,13 +96,13 @@ def test_scores_carry_kinds_and_images(answered: TaskResult) -> None:
     questions = world()[1]["test"].questions
     scores = answered.per_example
     assert answered.metrics["accuracy"].n == len(questions) == len(scores["accuracy"])
-    assert scores["image"].tolist() == [question.image for question in questions]
+    assert scores["images"].tolist() == [question.image for question in questions]
     top = [number for number, question in enumerate(questions) if question.kind == "top"]
     assert np.array_equal(scores["accuracy/top"], scores["accuracy"][top])
-    assert np.array_equal(scores["image/top"], scores["image"][top])
+    assert np.array_equal(scores["images/top"], scores["images"][top])
     for name, score in answered.metrics.items():
         assert scores[name].mean(dtype=np.float64) == pytest.approx(score.value)
-        assert metric_facts(name)["higher_is_better"] is True
+        assert metric_of(name).higher_is_better is True
 
 
 def test_one_seed_gives_one_result_and_leaves_the_global_one_alone() -> None:
@@ -133,7 +134,7 @@ def test_an_answer_that_training_lacks_is_wrong() -> None:
     changed = [Question(question.image, question.text, "mauve", question.kind) for question in test.questions]
     dataset["test"] = Split("test", test.images, questions=changed)
     budget = Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
-    found = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
+    found = VisualQuestionAnswering().run(Work(codes, dataset, budget, 0, CPU))
     assert found.metrics["accuracy"].value == 0
 
 
@@ -149,13 +150,13 @@ def test_annotators_answers_add_their_accuracy() -> None:
     codes, dataset = world()
     few = with_annotators(dataset, ["mauve"] * 9)
     budget = Budget(steps=40, batch_size=16, learning_rate=3e-3, width=32, layers=1)
-    found = VisualQuestionAnswering().run(codes, few, budget, 0, CPU)
+    found = VisualQuestionAnswering().run(Work(codes, few, budget, 0, CPU))
     for suffix in ("", "@validation", "@novel-pairs"):
         correct = found.per_example[f"accuracy{suffix}"]
         assert 0 < correct.mean() < 1
         assert found.per_example[f"vqa_accuracy{suffix}"] == pytest.approx(0.3 * correct)
         assert found.metrics[f"vqa_accuracy{suffix}"].n == len(correct)
-    without = VisualQuestionAnswering().run(codes, dataset, budget, 0, CPU)
+    without = VisualQuestionAnswering().run(Work(codes, dataset, budget, 0, CPU))
     assert not [name for name in without.metrics if name.startswith("vqa_accuracy")]
     assert without.metrics["accuracy"] == found.metrics["accuracy"]
 
@@ -252,20 +253,20 @@ def reconstruct(
 ) -> TaskResult:
     """With one fast extractor and images too small for LPIPS, unless others are given."""
     task = task or Reconstruction(extractors=("tinyclip",))
-    return task.run(codes, dataset or world()[1], BUDGET, 0, CPU)
+    return task.run(Work(codes, dataset or world()[1], BUDGET, 0, CPU))
 
 
 def test_perfect_codes_give_the_best_values_and_damage_shows_in_all() -> None:
     codes, _ = world()
     perfect, some, much = (reconstruct(found) for found in (codes, damaged(codes, 0.2), damaged(codes, 0.8)))
-    assert perfect.metrics["psnr"] == (100, SPLITS["test"])
-    assert perfect.metrics["psnr@novel-pairs"] == (100, SPLITS["test-novel-pairs"])
+    assert perfect.metrics["psnr"] == Score(100, SPLITS["test"], "examples")
+    assert perfect.metrics["psnr@novel-pairs"] == Score(100, SPLITS["test-novel-pairs"], "examples")
     assert perfect.metrics["ssim"].value == pytest.approx(1, abs=1e-4)
     assert perfect.metrics["l1"].value == 0
     assert perfect.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-4)
     for name in ("psnr", "ssim", "l1"):
         values = [result.metrics[name].value for result in (perfect, some, much)]
-        assert values == sorted(values, reverse=metric_facts(name)["higher_is_better"])
+        assert values == sorted(values, reverse=metric_of(name).higher_is_better)
     assert perfect.metrics["fd_tinyclip@floor"] == much.metrics["fd_tinyclip@floor"]
     assert perfect.metrics["fd_tinyclip"].value < perfect.metrics["fd_tinyclip@floor"].value
 
@@ -279,7 +280,7 @@ def test_scores_per_image_average_to_the_metric() -> None:
 
 def test_codebook_metrics_count_the_test_split() -> None:
     result = reconstruct(world()[0])
-    assert result.metrics["usage"] == (1, 4 * SPLITS["test"])
+    assert result.metrics["usage"] == Score(1, 4 * SPLITS["test"])
     assert result.metrics["perplexity"].value == pytest.approx(4, abs=0.05)
     assert result.metrics["bits_per_pixel"].value == 4 * 2 / 256
 
@@ -346,7 +347,7 @@ def test_lpips_is_measured_per_image_on_every_test_split(backbone: LpipsBackbone
     codes, dataset = world()
     name = f"lpips_{backbone}"
     perfect, some = (reconstruct(larger_codes(found), larger(dataset), task) for found in (codes, damaged(codes, 0.3)))
-    assert perfect.metrics[name] == (0, SPLITS["test"])
+    assert perfect.metrics[name] == Score(0, SPLITS["test"], "examples")
     assert 0.01 < some.metrics[name].value == pytest.approx(some.per_example[name].mean())
     assert some.metrics[f"{name}@novel-pairs"].n == SPLITS["test-novel-pairs"]
     assert list(some.metrics)[:4] == ["psnr", "ssim", name, "l1"]
@@ -367,7 +368,7 @@ def test_distances_can_be_computed_again_from_what_is_stored() -> None:
 def test_declared_metrics_are_those_returned() -> None:
     codes, dataset = world()
     budget = Budget(steps=2, batch_size=16, learning_rate=1e-3, width=32, layers=1)
-    asked = VisualQuestionAnswering().run(codes, with_annotators(dataset, ["mauve"]), budget, 0, CPU)
+    asked = VisualQuestionAnswering().run(Work(codes, with_annotators(dataset, ["mauve"]), budget, 0, CPU))
     for name, result in (("vqa", asked), ("reconstruction", reconstruct(codes, task=Reconstruction()))):
-        families = {metric_family(metric) for metric in (*result.metrics, *result.skipped)}
-        assert families == set(tasks.get(name).facts["metrics"])
+        families = {metric_of(metric).name for metric in (*result.metrics, *result.skipped)}
+        assert families == set(metric_names(name))

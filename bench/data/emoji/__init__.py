@@ -1,1 +1,1 @@
-"""What the data set emoji-scenes is made of: art and language."""
+"""What the data set emoji-scenes is composed of: art, and language about a scene."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
-from typing_extensions import override
 
 from bench.data.pixels.fit import Rectangle
-from bench.data.reading.examples import Expression, ImageFile, Mask
+from bench.data.reading.coco_masks import Segments, outlines_in
+from bench.data.reading.examples import Expression, ImageFile
 from bench.data.reading.json_rows import field, numbers, rows
 from bench.data.reading.paths import clean, find, safe_name
 from bench.data.reading.problems import Kind, Problem
@@ -31,30 +28,6 @@ class CocoImage(NamedTuple):
 
     name: str
     size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Segments(Mask):
-    """A mask from class ids and outlines of an image's objects, largest first.
-
-    An outline is polygons, float32 [n] of x, y, x, y ..., or the run lengths of a column-wise mask, int64 [n].
-    """
-
-    objects: tuple[tuple[int, tuple[np.ndarray, ...]], ...]
-
-    @override
-    def paint(self, size: tuple[int, int]) -> Image.Image:
-        mask = Image.new("L", size)
-        pencil = ImageDraw.Draw(mask)
-        for label, outlines in self.objects:
-            for outline in outlines:
-                if outline.dtype == np.int64:
-                    mask.paste(label, mask=_from_runs(outline, size))
-                else:
-                    if np.abs(outline).max() > 2 * max(size) or len(outline) < 6:
-                        raise DataError("a polygon that lies far outside the image or has fewer than three corners")
-                    pencil.polygon(outline.tolist(), fill=label)
-        return mask
 
 
 def image_folder(root: Path, part: str) -> Path:
@@ -126,7 +99,7 @@ def read_instances(
     for row in rows(path, "annotations"):
         number, image, category = (field(row, name, int, path) for name in ("id", "image_id", "category_id"))
         box = numbers(row.get("bbox"), 4)
-        outline = _outline(row.get("segmentation"))
+        outline = outlines_in(row.get("segmentation"))
         if number in boxes or box is None or category not in names or not 0 < category < 256 or outline is None:
             where = f"{path.name}, annotation {number}"
             problems.append(Problem(where, Kind.OBJECT, "no usable box, outline or category"))
@@ -166,25 +139,3 @@ def missing_captions(root: Path, parts: Iterable[str]) -> str | None:
     except DataError as error:
         return f"COCO's captions are not there: {error}"
     return None
-
-
-def _outline(value: object) -> tuple[np.ndarray, ...] | None:
-    """Polygons, or run lengths as a file of COCO has them for crowds; None where it is something else."""
-    if isinstance(value, dict):
-        runs = numbers(value.get("counts"))
-        return None if not runs or min(runs) < 0 or sum(runs) > 2**31 else (np.asarray(runs, np.int64),)
-    if not isinstance(value, list) or not value:
-        return None
-    polygons = [numbers(polygon) for polygon in value]
-    if any(polygon is None or len(polygon) % 2 for polygon in polygons):
-        return None
-    return tuple(np.asarray(polygon, np.float32) for polygon in polygons if polygon)
-
-
-def _from_runs(runs: np.ndarray, size: tuple[int, int]) -> Image.Image:
-    """The mask, 0 and 255, of alternating lengths of outside and inside, column by column."""
-    width, height = size
-    if runs.sum() != width * height:
-        raise DataError("run lengths that do not fit the image")
-    values = np.fromiter(itertools.islice(itertools.cycle((0, 255)), len(runs)), np.uint8, len(runs))
-    return Image.fromarray(np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T))

@@ -30,18 +30,18 @@ def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: 
     memory = cache / "data" / f"digests-{fingerprint.of_value(str(root.resolve()))[:16]}.json" if cache else None
     known = _recall(memory)
     files = sorted(_walk(root, sources))
-    found: dict[str, list[object]] = {}
+    entries: dict[str, list[object]] = {}
     with ThreadPoolExecutor() as pool:  # hashing and reading leave the interpreter to others
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
-            found.update(pool.map(lambda file: _entry(file, known), chunk))
+            entries.update(pool.map(lambda file: _entry(file, known), chunk))
             progress(start + len(chunk), len(files), "hash files")
-    if memory is not None and found != known:
+    if memory is not None and entries != known:
         try:
-            write_atomic(memory, json.dumps(found).encode())
+            write_atomic(memory, json.dumps(entries).encode())
         except OSError as error:
             raise DataError(f"{memory} cannot be written: {error.strerror}") from error
-    return fingerprint.of_value([[name, entry[2]] for name, entry in found.items()])
+    return fingerprint.of_value([[name, entry[2]] for name, entry in entries.items()])
 
 
 def _walk(root: Path, sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
@@ -79,9 +79,9 @@ def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, 
 def _recall(memory: Path | None) -> dict[str, list[object]]:
     """What the last call kept; nothing where that is damaged."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+        entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
     except (OSError, ValueError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(entries, dict):
         return {}
-    return {name: entry for name, entry in found.items() if isinstance(entry, list) and len(entry) == 3}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 3}

@@ -67,7 +67,7 @@ class Expression(NamedTuple):
 
 
 class Mask(ABC):
-    """Class ids of an image's pixels."""
+    """Class ids of an image's pixels, 0 where there is none; read or made when they are asked for."""
 
     @abstractmethod
     def paint(self, size: tuple[int, int]) -> Image.Image:

@@ -39,19 +39,19 @@ def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: missing, not JSON, or no list of objects there.
     """
-    found = False
+    empty = True
     try:
         with path.open("rb") as file:
             for row in ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER):
                 if not isinstance(row, dict):
                     raise DataError(f"{path}: {key!r} holds something else than objects")
-                found = True
+                empty = False
                 yield row
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
     except (ijson.JSONError, UnicodeDecodeError, OSError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {str(error).splitlines()[0]:.200}") from error
-    if not found:
+    if empty:
         raise DataError(f"{path} has no rows under {key!r}")
 
 
@@ -71,8 +71,8 @@ def field(row: dict[str, Any], name: str, kind: type[T], where: Path) -> T:
     """
     value = row.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        found = "missing" if name not in row else f"not {kind.__name__}"
-        raise DataError(f"{where}: {name!r} of a row is {found}: {repr(row)[:120]}")
+        fault = "missing" if name not in row else f"not {kind.__name__}"
+        raise DataError(f"{where}: {name!r} of a row is {fault}: {repr(row)[:120]}")
     return value
 
 
@@ -83,7 +83,7 @@ def numbers(values: object, count: int | None = None) -> tuple[float, ...] | Non
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return None
     try:
-        found = tuple(map(float, values))
+        floats = tuple(map(float, values))
     except OverflowError:
         return None
-    return found if all(map(math.isfinite, found)) else None
+    return floats if all(map(math.isfinite, floats)) else None

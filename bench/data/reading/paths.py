@@ -70,8 +70,8 @@ def find(root: Path, *names: str) -> Path:
             packed = root / f"{name.removesuffix('/')}{ending}"
             if packed.is_file():
                 raise DataError(f"{packed} is packed: unpack it in {packed.parent}")
-    found = sorted(path.name for path in root.iterdir() if path.name.endswith(ARCHIVES))
-    hint = f"; unpack {', '.join(found[:5])} there" if found else ""
+    packed_files = sorted(path.name for path in root.iterdir() if path.name.endswith(ARCHIVES))
+    hint = f"; unpack {', '.join(packed_files[:5])} there" if packed_files else ""
     raise DataError(f"{' or '.join(str(root / name) for name in names)} is missing{hint}")
 
 

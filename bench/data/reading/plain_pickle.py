@@ -72,12 +72,12 @@ def _instructions(data: io.BytesIO) -> Iterator[tuple[str, Any]]:
     """Name and argument of each instruction; `pickletools.genops` would stop at old strings that are not ASCII."""
     instruction = ""
     while instruction != "STOP":
-        found = INSTRUCTIONS[data.read(1).decode("latin1")]
-        instruction = found.name
+        opcode = INSTRUCTIONS[data.read(1).decode("latin1")]
+        instruction = opcode.name
         if instruction == "STRING":
             yield instruction, data.readline()
         else:
-            yield instruction, found.arg.reader(data) if found.arg else None
+            yield instruction, opcode.arg.reader(data) if opcode.arg else None
 
 
 def names(path: Path) -> list[str]:

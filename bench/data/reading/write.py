@@ -10,8 +10,9 @@ import numpy as np
 from bench.contracts.data import Box, Question
 from bench.data.pixels import prepared
 from bench.data.pixels.training_view import write_index
-from bench.data.reading.decode import Decoded, NpyAppender, Shape, decode_all
+from bench.data.reading.decode import Decoded, Shape, decode_all
 from bench.data.reading.examples import Example
+from bench.data.reading.npy_appender import NpyAppender
 from bench.data.reading.problems import Problem
 from bench.system.progress import Progress
 

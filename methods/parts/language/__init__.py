@@ -1,1 +1,1 @@
-"""LG-VQ's text losses and what they need."""
+"""LG-VQ's text losses, the networks that they train, and the tokenizer that adds them to another."""

@@ -30,8 +30,8 @@ def global_alignment_loss(
         image_global: [B, T]. text_global: [B, T].
     """
     similarity = F.normalize(image_global.float(), dim=-1) @ F.normalize(text_global.float(), dim=-1).T
-    own = torch.arange(len(similarity), device=similarity.device)
-    return F.cross_entropy(similarity / temperature, own, reduction=reduction)
+    target = torch.arange(len(similarity), device=similarity.device)
+    return F.cross_entropy(similarity / temperature, target, reduction=reduction)
 
 
 def masked_text_loss(logits: Tensor, token_ids: Tensor, predict: Tensor, label_smoothing: float = 0.1) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.contracts.codes import Codes
+from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import fingerprint, streams
 from bench.system.batches import shuffled
@@ -30,49 +31,41 @@ class Fitted(NamedTuple):
     seconds: float
 
 
-def fitted(
-    model: type[CodeModel],
-    make_condition: Callable[[], Condition],
-    codes: Codes,
-    budget: Budget,
-    seed: int,
-    device: torch.device,
-    cache: Path | None,
-) -> Fitted:
+def fitted(model: type[CodeModel], make_condition: Callable[[], Condition], work: Work) -> Fitted:
     """A generator fitted to the codes of all training images, in an order drawn with the seed.
 
     Args:
         model: the kind of generator.
         make_condition: called once the random state is set; what the generator is told about an image.
-        codes: of the training images.
-        cache: the training split's folder. Tasks that fit the same generator to the same codes find it there.
+        work: it has codes. The training split's folder keeps the generator, so that tasks that fit the same one to the
+            same codes find it there.
 
     Raises:
         DataError: the kept file is damaged.
         TrainingDiverged: the loss is not finite.
     """
+    codes, budget, cache = work.codes_of("train"), work.budget, work.dataset["train"].cache
+    assert codes is not None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(work.seed)
         condition = make_condition()
         tokens, length = int(codes.codebook.shape[-2]), int(codes.array[0].size)
         code_model = model(tokens, budget.width, budget.layers, condition.length, length)
-        generator = CodeGenerator(code_model, condition, budget.width).to(device)
-        key = _key(generator, codes, tokens, budget, seed)
+        generator = CodeGenerator(code_model, condition, budget.width).to(work.device)
+        key = _key(generator, codes, tokens, budget, work.seed)
         path = None if cache is None else cache / f"generator-{key}.safetensors"
-        loss = _next_loss(generator, codes, budget, seed, device)
-        seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, device), path)
+        loss = _next_loss(generator, codes, work)
+        seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, work.device), path)
     return Fitted(generator, seconds)
 
 
-def _next_loss(
-    generator: CodeGenerator, codes: Codes, budget: Budget, seed: int, device: torch.device
-) -> Callable[[], Tensor]:
+def _next_loss(generator: CodeGenerator, codes: Codes, work: Work) -> Callable[[], Tensor]:
     """A function that takes the next batch at each call and returns its loss."""
-    batches = shuffled(len(codes), budget.batch_size, streams.generator(seed, "batches"))
+    batches = shuffled(len(codes), work.budget.batch_size, streams.generator(work.seed, "batches"))
 
     def loss() -> Tensor:
         rows = next(batches)
-        return generator.loss(rows, sequences(codes, rows, device))
+        return generator.loss(rows, sequences(codes, rows, work.device))
 
     return loss
 

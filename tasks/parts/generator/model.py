@@ -123,7 +123,7 @@ class CodeGenerator(nn.Module):
 
 def no_indices(method: Method | None) -> str | None:
     """Why a method cannot be used by a task that generates indices, or None."""
-    return None if getattr(method, "discrete", True) else "the method has no indices to generate"
+    return None if method is None or method.discrete else "the method has no indices to generate"
 
 
 def sequences(codes: Codes, rows: np.ndarray, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts.codes import Codes
+from bench.contracts.task import Work
 from bench.images import to_uint8
 from tasks.parts.generator.model import DROPPED, CodeGenerator, sequences
 from tasks.parts.networks import head
@@ -29,20 +29,20 @@ class Made(NamedTuple):
 
 def make_images(
     generator: CodeGenerator,
-    codes: Codes,
+    work: Work,
     split: str,
     sampling: Sampling,
-    seed: int,
-    device: torch.device,
     given: Callable[[Tensor], Tensor] | None = None,
 ) -> Made:
     """One image for each of a split, under that one's condition.
 
     Args:
-        codes: the split's own, for their decoder, shape and what is given.
+        work: it has codes; the split's tell the decoder, the shape and what is given.
         given: from whole sequences int64 [B, T] to the first codes [B, G] that are not to be made.
     """
-    draw = torch.Generator(device).manual_seed(seed)
+    codes, device = work.codes_of(split), work.device
+    assert codes is not None
+    draw = torch.Generator(device).manual_seed(work.seed)
     parts = []
     started = time.perf_counter()
     for start in range(0, len(codes), BATCH):

@@ -10,6 +10,7 @@ from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
 from bench.metrics import image_sets, precision_recall
+from bench.system import streams
 
 MANIFOLD = "efficientnet-lite0"
 """The extractor whose features precision and recall are taken on."""
@@ -46,6 +47,6 @@ def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequen
 
 def training_images(training: Split, count: int, seed: int) -> np.ndarray:
     """Random training images uint8 [count, H, W, 3], different ones where there are enough: a trivial generator."""
-    rows = np.resize(np.random.default_rng([seed, 3]).permutation(len(training)), count)
+    rows = np.resize(streams.generator(seed, "stand-ins").permutation(len(training)), count)
     images: np.ndarray = np.asarray(training.images[rows])
     return images

@@ -18,7 +18,7 @@ from bench.contracts.task import Task, Work
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from tasks.parts.generator import sample, scores
 from tasks.parts.generator.fit import fitted
-from tasks.parts.generator.model import Autoregressive, CodeModel, Condition
+from tasks.parts.generator.model import Autoregressive, CodeModel, Condition, no_indices
 from tasks.parts.generator.sample import make_images
 from tasks.parts.networks.gpt import Sampling
 
@@ -39,7 +39,7 @@ class GeneratingTask(Task):
 
     @override
     def skip(self, dataset: DataSet, method: Method | None) -> str | None:
-        return None if method is None or method.discrete else "the method has no indices to generate"
+        return no_indices(method)
 
     def generate(
         self,
@@ -50,26 +50,25 @@ class GeneratingTask(Task):
         model: type[CodeModel] = Autoregressive,
         given: Callable[[Tensor], Tensor] | None = None,
     ) -> dict[str, np.ndarray]:
-        """An image for each one of some splits, uint8 [N, H, W, 3] by split; its cost is added to the result.
+        """A generated image for each image of some splits, uint8 [N, H, W, 3] by split; the result takes the costs.
 
         Args:
             work: without codes, random training images are returned.
-            condition: from the training codes to what the generator is told of an image.
+            condition: from the training codes to what the generator is told about an image.
             splits: their names. model: the kind of generator.
             given: see `make_images`.
 
         Raises:
             TrainingDiverged: the generator's loss is not finite.
         """
-        training, codes, seed = work.dataset["train"], work.codes, work.seed
+        codes = work.codes
         if codes is None:
-            return {name: scores.training_images(training, len(work.dataset[name]), seed) for name in splits}
-        generator, result.cost["generator_fit_s"] = fitted(
-            model, lambda: condition(codes["train"]), codes["train"], work.budget, seed, work.device, training.cache
-        )
+            training = work.dataset["train"]
+            return {name: scores.training_images(training, len(work.dataset[name]), work.seed) for name in splits}
+        generator, result.cost["generator_fit_s"] = fitted(model, lambda: condition(codes["train"]), work)
         images = {}
         for name in splits:
-            images[name], spent = make_images(generator, codes[name], name, self.sampling, seed, work.device, given)
+            images[name], spent = make_images(generator, work, name, self.sampling, given)
             if name == "test":
                 result.cost["generate_ms_per_image"] = spent
         return images

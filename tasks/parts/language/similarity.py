@@ -54,13 +54,13 @@ def word_directions(
 def caption_similarity(
     codes: Codes, ids: Tensor, words: Tensor, directions: Tensor, reader: CodeReader, draw: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Similarity MSE of each caption with two words, by variant: "" and "@random-match".
+    """Similarity MSE of each caption with two words, by variant: "" and "random-match".
 
     Args:
         codes: one image a caption. ids: captions int64 [N, L]. words: embeddings [V, T].
         directions: see `word_directions`. reader: what standardises the codes.
     """
-    found: dict[str, list[float]] = {"": [], "@random-match": []}
+    found: dict[str, list[float]] = {"": [], "random-match": []}
     for row, own in _several_words(ids):
         vectors = standardised(codes.vectors(np.array([row]), torch.device("cpu")), reader)[0]
         nearest = (F.normalize(directions[own], dim=-1) @ F.normalize(vectors, dim=-1).T).argmax(1)

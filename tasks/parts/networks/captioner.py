@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import Split
+from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
+from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
 from tasks.parts.networks import head
@@ -49,28 +50,21 @@ class Captioner(nn.Module):
         return self.gpt(self.reader(vectors), ids[:, :-1])
 
 
-def fit(
-    model: Captioner,
-    vocabulary: Vocabulary,
-    split: Split,
-    codes: Codes,
-    budget: Budget,
-    seed: int,
-    device: torch.device,
-) -> None:
-    """Learn the captions of a split; raises TrainingDiverged where the loss is not finite."""
-    rng = streams.generator(seed, "batches")
-    batches = shuffled(len(split), budget.batch_size, rng)
+def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
+    """Learn the captions of the training split; raises TrainingDiverged where the loss is not finite."""
+    split, vectors = work.dataset["train"], own_vectors(work.codes_of("train"), work.device)
+    rng = streams.generator(work.seed, "batches")
+    batches = shuffled(len(split), work.budget.batch_size, rng)
 
     def loss() -> Tensor:
         rows = next(batches)
         ids = vocabulary.encode(one_each(split, rows.tolist(), rng), WORDS)  # [B, WORDS]
         longest = int((ids != PADDING).sum(1).max())
-        target = torch.from_numpy(ids[:, :longest]).to(device)  # [B, T]
-        logits = model(codes.vectors(rows, device), target)  # [B, T, words]
+        target = torch.from_numpy(ids[:, :longest]).to(work.device)  # [B, T]
+        logits = model(vectors(rows), target)  # [B, T, words]
         return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
 
-    head.fit(model, loss, budget, device)
+    head.fit(model, loss, work.budget, work.device)
 
 
 def write(

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
-from bench.contracts.data import Split
 from bench.contracts.method import MaskAt, TextEncoder
+from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
+from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.masking import masking_turns
 from tasks.parts.networks import head
@@ -68,19 +69,19 @@ class WordProbe(nn.Module):
             return self.word(self(vectors, ids, predict))
 
 
-def fit_word_probe(
-    encoder: TextEncoder, split: Split, codes: Codes | None, budget: Budget, seed: int, device: torch.device
-) -> WordProbe:
-    """A probe fitted on a training split whose images all have a caption; the global random state stays as it is.
+def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
+    """A probe fitted on the training split, whose images all have a caption; the global random state stays as it is.
 
     Raises:
         TrainingDiverged: the loss is not finite.
     """
+    split, codes, device = work.dataset["train"], work.codes_of("train"), work.device
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        probe = WordProbe(encoder, codes, budget).to(device)
-    rng = streams.generator(seed, "probe batches")
-    batches = shuffled(len(split), budget.batch_size, rng)
+        torch.manual_seed(work.seed)
+        probe = WordProbe(encoder, codes, work.budget).to(device)
+    rng = streams.generator(work.seed, "probe batches")
+    batches = shuffled(len(split), work.budget.batch_size, rng)
+    vectors = own_vectors(codes, device)
 
     def loss() -> Tensor:
         rows = next(batches)  # [B]
@@ -89,15 +90,10 @@ def fit_word_probe(
         counts = rng.integers(1, MOST + 1, (len(ids), 1))
         predict = torch.from_numpy(masking_turns(ids, rng) < counts).to(device)  # bool [C, L]
         ids = ids.to(device)
-        hidden = probe(no_codes(rows, device) if codes is None else codes.vectors(rows, device), ids, predict)
+        hidden = probe(vectors(rows), ids, predict)
         # hidden is [C, L, W]; only masked positions reach the vocabulary
         losses = F.cross_entropy(probe.word(hidden[predict]).float(), ids[predict], reduction="sum")
         return losses / predict.sum().clamp(min=1)
 
-    head.fit(probe, loss, budget, device)
+    head.fit(probe, loss, work.budget, device)
     return probe
-
-
-def no_codes(rows: np.ndarray, device: torch.device) -> Tensor:
-    """Images without any code: [B, 0, 0]."""
-    return torch.empty(len(rows), 0, 0, device=device)
