@@ -67,7 +67,7 @@ class FeatureExtractors:
 
 
 class Distances(NamedTuple):
-    """metrics: scores by name. statistics: of the generated images; Frechet distances can be computed again from them."""
+    """metrics: scores by name. statistics: of the generated images, from which Frechet distances can be recomputed."""
 
     metrics: dict[str, Score]
     statistics: dict[str, np.ndarray]

@@ -19,7 +19,7 @@ PROTOCOL = {
 
 @metrics.register("precision", higher_is_better=True, unit="")
 def precision(real: Tensor, generated: Tensor) -> np.ndarray:
-    """Whether each generated image lies on the manifold of real ones, float32 [M] of 0 and 1; the mean is the precision.
+    """Whether each generated image lies on the manifold of real ones, float32 [M] of 0 and 1; precision is the mean.
 
     Kynkaanniemi et al. 2019 (arXiv 1904.06991), equations 1 and 2: each real image has a ball around it that reaches
     to its third nearest other real image, and the union of the balls is the manifold.
