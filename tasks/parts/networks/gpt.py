@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.parts.networks.transformer import Memory, Transformer
+from tasks.parts.networks.transformer import Cache, Transformer
 
 INITIAL = 0.02
 """Standard deviation of learned vectors at the start, as in GPT-2; with 1 a model learns half as fast."""
@@ -21,7 +21,7 @@ class PrefixModel(nn.Module):
     prefix may be padded, or empty. A token's learned position does not depend on the prefix's length.
 
     Args:
-        tokens: how many different ones there are. prefix: most vectors before them. length: most tokens.
+        tokens: size of the vocabulary. prefix: most vectors before the tokens. length: most tokens of a sequence.
     """
 
     def __init__(self, tokens: int, width: int, layers: int, prefix: int, length: int) -> None:
@@ -40,15 +40,14 @@ class PrefixModel(nn.Module):
         Args:
             prefix: [B, P, W]. ids: int64 [B, T]. real: bool [B, P], False at padding, True at the first vector.
         """
-        x = torch.cat([prefix, self.start.expand(len(prefix), 1, -1), self.embedding(ids)], 1)
-        seen = None if real is None else F.pad(real, (0, 1 + ids.shape[1]), value=True)
-        places = self.places(prefix.shape[1], ids.shape[1])
-        hidden = self.body(x, seen, causal=True, prefix=prefix.shape[1], places=places)
-        found: Tensor = self.logits(hidden[:, prefix.shape[1] :])
-        return found
+        x = torch.cat([prefix, self.start.expand(len(prefix), 1, -1), self.embedding(ids)], 1)  # [B, P + 1 + T, W]
+        seen = None if real is None else F.pad(real, (0, 1 + ids.shape[1]), value=True)  # [B, P + 1 + T]
+        position_ids = self.position_ids(prefix.shape[1], ids.shape[1])
+        hidden = self.body(x, seen, causal=True, prefix=prefix.shape[1], position_ids=position_ids)
+        return self.logits(hidden[:, prefix.shape[1] :])  # [B, 1 + T, tokens]
 
-    def places(self, prefix: int, tokens: int) -> Tensor:
-        """Learned positions, int64 [P + 1 + T]: those of the prefix come behind those of the longest sequence."""
+    def position_ids(self, prefix: int, tokens: int) -> Tensor:
+        """Numbers of learned positions, int64 [P + 1 + T]; the prefix has those behind the longest sequence's."""
         device = self.start.device
         return torch.cat(
             [torch.arange(prefix, device=device) + 1 + self.length, torch.arange(1 + tokens, device=device)]
@@ -56,32 +55,38 @@ class PrefixModel(nn.Module):
 
 
 class Reader:
-    """A model that has read a prefix and reads token after token, each once (KV cache)."""
+    """A model that has read a prefix and reads token after token, each once (KV cache).
+
+    next: logits [B, tokens] of the token after all that has been read.
+    """
 
     def __init__(self, model: PrefixModel, prefix: Tensor, length: int, real: Tensor | None = None) -> None:
         self.model = model
-        self.real = None if real is None else F.pad(real, (0, 1 + length), value=True)
-        self.memory = Memory(model.body, len(prefix), prefix.shape[1] + 1 + length)
-        self.places = model.places(prefix.shape[1], length)
-        x = torch.cat([prefix, model.start.expand(len(prefix), 1, -1)], 1)
+        self.real = None if real is None else F.pad(real, (0, 1 + length), value=True)  # [B, P + 1 + length]
+        self.cache = Cache(model.body, len(prefix), prefix.shape[1] + 1 + length)
+        self.position_ids = model.position_ids(prefix.shape[1], length)
+        x = torch.cat([prefix, model.start.expand(len(prefix), 1, -1)], 1)  # [B, P + 1, W]
         self.next = self._read(x, prefix.shape[1])
 
     def read(self, ids: Tensor) -> None:
-        """Read tokens int64 [B, T]; `next` then holds the logits [B, tokens] of the token after them."""
+        """Read tokens int64 [B, T] and renew `next`."""
         self.next = self._read(self.model.embedding(ids))
 
     def pick(self, rows: Tensor) -> None:
         """Go on with these sequences, int64 [B'], some perhaps several times."""
-        self.memory.pick(rows)
+        self.cache.pick(rows)
         self.real = None if self.real is None else self.real[rows]
         self.next = self.next[rows]
 
     def _read(self, x: Tensor, prefix: int = 0) -> Tensor:
-        start, end = self.memory.read, self.memory.read + x.shape[1]
+        """Logits [B, tokens] after vectors x [B, T, W] that follow what is in the cache."""
+        start, end = self.cache.filled, self.cache.filled + x.shape[1]
         seen = None if self.real is None else self.real[:, :end]
-        hidden = self.model.body(x, seen, causal=True, prefix=prefix, memory=self.memory, places=self.places[start:end])
-        found: Tensor = self.model.logits(hidden[:, -1]).float()
-        return found
+        position_ids = self.position_ids[start:end]
+        hidden = self.model.body(
+            x, seen, causal=True, prefix=prefix, cache=self.cache, position_ids=position_ids
+        )  # [B, T, W]
+        return self.model.logits(hidden[:, -1]).float()
 
 
 @dataclass(frozen=True)
@@ -97,22 +102,22 @@ class Sampling:
     guidance: float = 1.0
 
 
-def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+def draw(logits: Tensor, sampling: Sampling, rng: torch.Generator) -> Tensor:
     """One token of each row of logits [B, tokens], int64 [B]."""
+    # both [B, tokens], the likeliest token first
     chances, order = (logits.float() / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
-    before = chances.cumsum(-1) - chances
-    kept = before < sampling.top_p
+    likelier = chances.cumsum(-1) - chances  # probability of all likelier tokens
+    kept = likelier < sampling.top_p
     if sampling.top_k:
         kept[:, sampling.top_k :] = False
-    picked = torch.multinomial(chances * kept, 1, generator=generator)
-    token: Tensor = order.gather(1, picked)[:, 0]
-    return token
+    ranks = torch.multinomial(chances * kept, 1, generator=rng)  # [B, 1]
+    return order.gather(1, ranks)[:, 0]
 
 
 def guided(logits: Tensor, guidance: float) -> Tensor:
-    """Logits [B, ...] from those with the condition and, behind them, those without: [2B, ...]."""
-    with_, without = logits.chunk(2)
-    return without + guidance * (with_ - without)
+    """Logits [B, ...] of classifier-free guidance, from those with the condition and then those without, [2B, ...]."""
+    conditional, unconditional = logits.chunk(2)
+    return unconditional + guidance * (conditional - unconditional)
 
 
 @torch.no_grad()
@@ -121,7 +126,7 @@ def generate(
     prefix: Tensor,
     length: int,
     sampling: Sampling,
-    generator: torch.Generator,
+    rng: torch.Generator,
     real: Tensor | None = None,
     given: Tensor | None = None,
 ) -> Tensor:
@@ -131,21 +136,21 @@ def generate(
         model: in evaluation mode.
         prefix: [B, P, W]; with guidance [2B, P, W], the second half without the condition. real: as in `PrefixModel`.
         length: of the sequences.
-        sampling: how tokens are drawn. generator: on the model's device.
+        sampling: how tokens are drawn. rng: on the model's device.
         given: int64 [B, G], the first tokens of each sequence.
     """
     copies = 1 if sampling.guidance == 1 else 2
-    found = prefix.new_empty((len(prefix) // copies, 0), dtype=torch.int64) if given is None else given
+    ids = prefix.new_empty((len(prefix) // copies, 0), dtype=torch.int64) if given is None else given  # [B, G]
     reader = Reader(model, prefix, length, real)
-    if found.shape[1]:
-        reader.read(found.repeat(copies, 1))
-    while found.shape[1] < length:
-        logits = reader.next if copies == 1 else guided(reader.next, sampling.guidance)
-        token = draw(logits, sampling, generator)[:, None]
-        found = torch.cat([found, token], 1)
-        if found.shape[1] < length:
+    if ids.shape[1]:
+        reader.read(ids.repeat(copies, 1))
+    while ids.shape[1] < length:
+        logits = reader.next if copies == 1 else guided(reader.next, sampling.guidance)  # [B, tokens]
+        token = draw(logits, sampling, rng)[:, None]  # [B, 1]
+        ids = torch.cat([ids, token], 1)
+        if ids.shape[1] < length:
             reader.read(token.repeat(copies, 1))
-    return found
+    return ids
 
 
 @torch.no_grad()
@@ -160,26 +165,28 @@ def beam_search(
         model: in evaluation mode. prefix: [B, P, W]. real: as in `PrefixModel`.
         length: most tokens, the end counted. beams: kept at every step. end: the token that ends a sequence.
     """
-    count, tokens = len(prefix), model.embedding.num_embeddings
+    count, tokens, device = len(prefix), model.embedding.num_embeddings, prefix.device
     reader = Reader(model, prefix, length, real)
-    rows = torch.arange(count, device=prefix.device)
-    reader.pick(rows.repeat_interleave(beams))
-    found = rows.new_empty(count, beams, 0)
-    total = torch.zeros(count, beams, device=prefix.device)
+    rows = torch.arange(count, device=device)
+    reader.pick(rows.repeat_interleave(beams))  # the reader's rows are [count * beams], those of a sequence together
+    ids = rows.new_empty(count, beams, 0)  # [count, beams, tokens so far]
+    total = torch.zeros(count, beams, device=device)  # log probability of each beam
     total[:, 1:] = -torch.inf  # all beams are the same at first: only one counts
-    lengths, done = rows.new_zeros(count, beams), torch.zeros(count, beams, dtype=torch.bool, device=prefix.device)
-    stay = torch.full((tokens,), -torch.inf, device=prefix.device)
+    lengths = rows.new_zeros(count, beams)  # tokens of each beam, its end counted
+    done = torch.zeros(count, beams, dtype=torch.bool, device=device)
+    stay = torch.full((tokens,), -torch.inf, device=device)  # a finished beam goes on with its end, at no cost
     stay[end] = 0
-    while found.shape[2] < length and not bool(done.all()):
-        if found.shape[2]:
-            reader.read(found[:, :, -1].reshape(-1, 1))
+    while ids.shape[2] < length and not bool(done.all()):
+        if ids.shape[2]:
+            reader.read(ids[:, :, -1].reshape(-1, 1))
         gains = torch.where(done[:, :, None], stay, reader.next.log_softmax(-1).view(count, beams, tokens))
-        totals, longer = total[:, :, None] + gains, lengths + ~done
-        best = (totals / longer[:, :, None]).flatten(1).topk(beams).indices
-        beam, token = best // tokens, best % tokens
+        totals, longer = total[:, :, None] + gains, lengths + ~done  # [count, beams, tokens], [count, beams]
+        best = (totals / longer[:, :, None]).flatten(1).topk(beams).indices  # [count, beams], of beams * tokens
+        beam, token = best // tokens, best % tokens  # the beam that goes on, and by which token
         total, lengths = totals.flatten(1).gather(1, best), longer.gather(1, beam)
-        found = torch.cat([found.gather(1, beam[:, :, None].expand(-1, -1, found.shape[2])), token[:, :, None]], 2)
+        so_far = ids.gather(1, beam[:, :, None].expand(-1, -1, ids.shape[2]))
+        ids = torch.cat([so_far, token[:, :, None]], 2)
         done = token == end
         reader.pick((rows[:, None] * beams + beam).flatten())
-    winner = found[rows, (total / lengths).argmax(1)]
+    winner = ids[rows, (total / lengths).argmax(1)]  # [count, tokens so far]
     return F.pad(winner, (0, length - winner.shape[1]), value=end)

@@ -14,14 +14,15 @@ def heads_of(width: int) -> int:
     return max(1, width // HEAD_WIDTH)
 
 
-class Memory:
-    """Keys and values of what a causal model has read so far, so that it reads each position once.
+class Cache:
+    """Keys and values of what a causal model has read so far (KV cache), so that it reads each position once.
 
-    rows: sequences. length: the most positions that will be read.
+    rows: sequences. length: the most positions that will be read. filled: how many have been read.
+    layers: of each block, keys and values [2, rows, heads, length, W / heads].
     """
 
     def __init__(self, model: Transformer, rows: int, length: int) -> None:
-        self.read = 0
+        self.filled = 0
         width = model.positions.shape[1]
         heads = heads_of(width)
         shape = (2, rows, heads, length, width // heads)
@@ -43,38 +44,39 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(
-        self, x: Tensor, context: Tensor, mask: Tensor | None = None, before: Tensor | None = None, read: int = 0
+        self, x: Tensor, context: Tensor, mask: Tensor | None = None, cached: Tensor | None = None, filled: int = 0
     ) -> Tensor:
         """Attended values [B, T, W].
 
         Args:
             x: [B, T, W]. context: [B, S, W].
             mask: bool, broadcastable to [B, heads, T, S], True where x may look.
-            before: keys and values [2, B, heads, length, W / heads], of which `read` positions are filled; those of the
-                context are added behind them and S counts both.
-            read: see `before`.
+            cached: keys and values [2, B, heads, length, W / heads] of earlier positions; those of the context are
+                written behind them, and S counts both.
+            filled: how many positions of `cached` have been written.
         """
-        query = self._split(self.query(x))
-        key, value = (self._split(part) for part in self.key_value(context).chunk(2, dim=-1))
-        if before is not None:
-            end = read + context.shape[1]
-            before[0, :, :, read:end], before[1, :, :, read:end] = key, value
-            key, value = before[:, :, :, :end].to(query.dtype)
-        found = _attend(query, key, value, mask)
-        joined: Tensor = self.out(found.transpose(1, 2).flatten(2))
-        return joined
+        query = self._split(self.query(x))  # [B, heads, T, W / heads]
+        key, value = (
+            self._split(part) for part in self.key_value(context).chunk(2, dim=-1)
+        )  # [B, heads, S, W / heads]
+        if cached is not None:
+            end = filled + context.shape[1]
+            cached[0, :, :, filled:end], cached[1, :, :, filled:end] = key, value
+            key, value = cached[:, :, :, :end].to(query.dtype)
+        attended = _attend(query, key, value, mask)  # [B, heads, T, W / heads]
+        return self.out(attended.transpose(1, 2).flatten(2))  # [B, T, W]
 
     def _split(self, x: Tensor) -> Tensor:
-        parts: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        return parts
+        """[B, T, W] to [B, heads, T, W / heads]."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     if query.device.type == "cuda":
         return F.scaled_dot_product_attention(query, key, value, mask)
     with torch.autocast("cpu", enabled=False):  # torch's CPU kernel takes three times as long in bf16 as in float32
-        found = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), mask)
-    return found.to(query.dtype)
+        attended = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), mask)
+    return attended.to(query.dtype)
 
 
 class Block(nn.Module):
@@ -83,22 +85,26 @@ class Block(nn.Module):
     def __init__(self, width: int, cross: bool) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if cross else 2))
-        self.itself = Attention(width)
-        self.cross = Attention(width) if cross else None
-        self.wide = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.self_attention = Attention(width)
+        self.cross_attention = Attention(width) if cross else None
+        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, context: Tensor | None, before: Tensor | None = None, read: int = 0
+        self, x: Tensor, mask: Tensor | None, context: Tensor | None, cached: Tensor | None = None, filled: int = 0
     ) -> Tensor:
-        """x [B, T, W], context [C, S, W] with B a multiple of C: consecutive sequences share a context."""
+        """Hidden states [B, T, W].
+
+        Args:
+            x: [B, T, W]. mask, cached, filled: see `Attention.forward`, of the self-attention.
+            context: [C, S, W], B a multiple of C: consecutive sequences share a context.
+        """
         normed = self.norms[0](x)
-        x = x + self.itself(normed, normed, mask, before, read)
-        if self.cross is not None:
+        x = x + self.self_attention(normed, normed, mask, cached, filled)
+        if self.cross_attention is not None:
             assert context is not None
-            queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])
-            x = x + self.cross(queries, context).reshape(x.shape)
-        added: Tensor = x + self.wide(self.norms[-1](x))
-        return added
+            queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])  # [C, B / C * T, W]
+            x = x + self.cross_attention(queries, context).reshape(x.shape)
+        return x + self.feed_forward(self.norms[-1](x))
 
 
 class Transformer(nn.Module):
@@ -120,32 +126,31 @@ class Transformer(nn.Module):
         context: Tensor | None = None,
         causal: bool = False,
         prefix: int = 0,
-        memory: Memory | None = None,
-        places: Tensor | None = None,
+        cache: Cache | None = None,
+        position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
         Args:
             x: [B, T, W].
-            real: bool [B, S], False at padding, which no position looks at; the first position must be real. S counts
-                what is in memory too.
+            real: bool [B, S], False at padding, which no position looks at; the first position must be real. S is T
+                and what the cache has been filled with.
             context: [C, S, W], B a multiple of C: the context of sequence i is that of row i // (B / C).
             causal: a position looks at itself and the ones before only.
             prefix: so many positions at the start may all look at each other, although the rest is causal.
-            memory: x follows what is in it, and is added to it; causal only.
-            places: int64 [T], which learned position each of x has, if not its number in the sequence.
+            cache: x follows what is in it, and is added to it; causal only.
+            position_ids: int64 [T], which learned position each of x has, if not its number in the sequence.
         """
-        read = 0 if memory is None else memory.read
-        numbers = torch.arange(read, read + x.shape[1], device=x.device)
-        mask = None if real is None else real[:, None, None, :]
+        filled = 0 if cache is None else cache.filled
+        numbers = torch.arange(filled, filled + x.shape[1], device=x.device)  # [T], in the whole sequence of S
+        mask = None if real is None else real[:, None, None, :]  # [B, 1, 1, S]
         if causal:
-            last = numbers.clamp(min=prefix - 1)[:, None]
-            before = torch.arange(read + x.shape[1], device=x.device) <= last
-            mask = before if mask is None else mask & before
-        x = x + self.positions[numbers if places is None else places]
+            last_seen = numbers.clamp(min=prefix - 1)[:, None]  # [T, 1]
+            not_later = torch.arange(filled + x.shape[1], device=x.device) <= last_seen  # [T, S]
+            mask = not_later if mask is None else mask & not_later  # [T, S] or [B, 1, T, S]
+        x = x + self.positions[numbers if position_ids is None else position_ids]  # [B, T, W]
         for number, block in enumerate(self.blocks):
-            x = block(x, mask, context, None if memory is None else memory.layers[number], read)
-        if memory is not None:
-            memory.read += x.shape[1]
-        hidden: Tensor = self.norm(x)
-        return hidden
+            x = block(x, mask, context, None if cache is None else cache.layers[number], filled)
+        if cache is not None:
+            cache.filled += x.shape[1]
+        return self.norm(x)
