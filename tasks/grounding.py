@@ -23,7 +23,7 @@ from bench.system import streams
 from bench.system.torchvision_ops import make_importable
 from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
 from tasks.parts.image_controls import image_controls, own_vectors
-from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from tasks.parts.language.vocabulary import Vocabulary
 from tasks.parts.networks import head, question_head
 from tasks.parts.networks.grounder import WORDS, Grounder
@@ -135,9 +135,9 @@ def _fitted(work: Work, training: Codes, vocabulary: Vocabulary, rng: np.random.
     return model
 
 
-def _questions(boxes: Sequence[Box], vocabulary: Vocabulary) -> Asked:
+def _questions(boxes: Sequence[Box], vocabulary: Vocabulary) -> QuestionIndex:
     """Expressions as questions for a place, grouped by image."""
-    return Asked.of([Question(box.image, box.text, "", "") for box in boxes], vocabulary, (), WORDS)
+    return QuestionIndex.of([Question(box.image, box.text, "", "") for box in boxes], vocabulary, (), WORDS)
 
 
 def _true_boxes(boxes: Sequence[Box]) -> np.ndarray:

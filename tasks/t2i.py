@@ -24,7 +24,7 @@ from tasks.parts.generator.model import Autoregressive, CodeModel
 from tasks.parts.generator.task import GeneratingTask
 from tasks.parts.generator.text_condition import TextCondition
 from tasks.parts.language.captions import check_captions, one_each
-from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.decoding import Sampling
 from tasks.parts.samples import markdown_table
 
 GENERATORS: dict[str, type[CodeModel]] = {"gpt": Autoregressive, "diffusion": DiscreteDiffusion}

@@ -21,7 +21,7 @@ from bench.registry import tasks
 from bench.system import streams
 from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.answers import score_answers
-from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from tasks.parts.language.vocabulary import Vocabulary
 from tasks.parts.networks import head, question_head
 from tasks.parts.networks.answerer import WORDS, Answerer
@@ -80,7 +80,7 @@ class VisualQuestionAnswering(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(work.seed)
             model = Answerer(len(vocabulary), len(answers), work.budget, work.codes_of("train")).to(work.device)
-        asked = Asked.of(training, vocabulary, answers, WORDS)
+        asked = QuestionIndex.of(training, vocabulary, answers, WORDS)
 
         def loss(logits: Tensor, numbers: np.ndarray) -> Tensor:
             wanted = torch.from_numpy(np.where(numbers == OUTSIDE, OUTSIDE, asked.answers[numbers]))
@@ -93,7 +93,7 @@ class VisualQuestionAnswering(Task):
                 continue
             best = question_head.predict(
                 lambda ids, vectors: model(ids, vectors).argmax(1),
-                Asked.of(split.questions, vocabulary, answers, WORDS),
+                QuestionIndex.of(split.questions, vocabulary, answers, WORDS),
                 own_vectors(work.codes_of(name), work.device),
                 work.device,
             )

@@ -22,7 +22,7 @@ from tasks.parts.generator.fit import Fitted, fitted
 from tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
 from tasks.parts.generator.sample import make_images
 from tasks.parts.generator.text_condition import TextCondition
-from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.decoding import Sampling
 
 BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SAMPLING = Sampling(guidance=2.0)

@@ -12,7 +12,7 @@ from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, linear_s
 from tasks.parts.generator.discrete_diffusion import STEPS, DiscreteDiffusion
 from tasks.parts.generator.model import Prefix
 from tasks.parts.networks import head
-from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.decoding import Sampling
 
 CODES, LAST = 5, 7
 MASK = CODES

@@ -22,7 +22,7 @@ from bench.presets import Budget
 from bench.registry import metric_names, metric_of
 from bench.text import tiny_clip
 from bench.text.load import load_text_encoder
-from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from tasks.parts.language.vocabulary import END, PADDING, UNKNOWN, Vocabulary
 from tasks.parts.networks.head import CodeReader
 from tasks.reconstruction import Reconstruction
@@ -195,7 +195,7 @@ def test_without_wordnet_wups_is_skipped_and_the_rest_runs(monkeypatch: pytest.M
 
 def test_questions_are_grouped_by_image() -> None:
     questions = [Question(image, "what?", answer, "k") for image, answer in ((4, "a"), (1, "b"), (4, "c"))]
-    asked = Asked.of(questions, Vocabulary(["what?"]), ["a", "b"], 4)
+    asked = QuestionIndex.of(questions, Vocabulary(["what?"]), ["a", "b"], 4)
     assert asked.images.tolist() == [1, 4]
     assert asked.order.tolist() == [1, 0, 2]
     assert asked.answers.tolist() == [1, 0, OUTSIDE]

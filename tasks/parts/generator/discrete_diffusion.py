@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, likelihood, linear_schedule, posterior
 from tasks.parts.generator.model import Prefix
-from tasks.parts.networks.gpt import INITIAL, Sampling, draw, guided
+from tasks.parts.networks.decoding import Sampling, draw, guided
+from tasks.parts.networks.gpt import INITIAL
 from tasks.parts.networks.transformer import Transformer
 
 STEPS = 100
@@ -85,7 +86,7 @@ class DiscreteDiffusion(nn.Module):
     def sample(
         self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `tasks.parts.networks.gpt.generate`.
+        """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `tasks.parts.networks.decoding.generate`.
 
         Temperature, top_k and top_p shape p(x_0 | x_t) (VQ-Diffusion's truncation is top_p = 0.86). Drawing x_0 and
         then x_s from q(x_s | x_t, x_0) is the same as drawing from their sum over x_0.

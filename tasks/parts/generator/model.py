@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.contracts.method import Method
-from tasks.parts.networks.gpt import INITIAL, PrefixModel, Sampling, generate
+from tasks.parts.networks.decoding import Sampling, generate
+from tasks.parts.networks.gpt import INITIAL, PrefixModel
 
 DROPPED = 0.1
 """Share of training images whose condition is hidden, so that the model also learns to do without (for guidance)."""
@@ -67,7 +68,7 @@ class CodeModel(Protocol):
     def sample(
         self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length]; see `tasks.parts.networks.gpt.generate`."""
+        """Codes int64 [B, length]; see `tasks.parts.networks.decoding.generate`."""
 
 
 class Autoregressive(PrefixModel):
@@ -106,7 +107,7 @@ class CodeGenerator(nn.Module):
     def sample(
         self, split: str, rows: np.ndarray, length: int, sampling: Sampling, draw: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length] for the conditions of some images; see `tasks.parts.networks.gpt.generate`."""
+        """Codes int64 [B, length] for the conditions of some images; see `tasks.parts.networks.decoding.generate`."""
         prefix = self.condition(split, rows)
         if sampling.guidance != 1:
             everywhere = torch.ones(len(rows), dtype=torch.bool, device=prefix.real.device)

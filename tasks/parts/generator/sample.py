@@ -15,7 +15,7 @@ from bench.contracts.task import Work
 from bench.images import to_uint8
 from tasks.parts.generator.model import DROPPED, CodeGenerator, sequences
 from tasks.parts.networks import head
-from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.decoding import Sampling
 
 BATCH = 250
 

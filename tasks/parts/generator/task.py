@@ -20,7 +20,7 @@ from tasks.parts.generator import sample, scores
 from tasks.parts.generator.fit import fitted
 from tasks.parts.generator.model import Autoregressive, CodeModel, Condition, no_indices
 from tasks.parts.generator.sample import make_images
-from tasks.parts.networks.gpt import Sampling
+from tasks.parts.networks.decoding import Sampling
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ OUTSIDE = -1
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionIndex:
     """Q questions sorted by image.
 
     order: their positions in the split's list. ids: int64 [Q, L]. answers: classes int64 [Q]. images: the numbers of
@@ -29,7 +29,9 @@ class Asked:
     starts: np.ndarray
 
     @classmethod
-    def of(cls, questions: Sequence[Question], vocabulary: Vocabulary, answers: Sequence[str], length: int) -> Asked:
+    def of(
+        cls, questions: Sequence[Question], vocabulary: Vocabulary, answers: Sequence[str], length: int
+    ) -> QuestionIndex:
         """Questions of `length` word ids, with classes numbered as in `answers`."""
         image = np.array([question.image for question in questions], np.int64)
         order = np.argsort(image, kind="stable")

@@ -18,7 +18,8 @@ from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.captions import one_each
 from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
 from tasks.parts.networks import head
-from tasks.parts.networks.gpt import PrefixModel, Sampling, beam_search, generate
+from tasks.parts.networks.decoding import Sampling, beam_search, generate
+from tasks.parts.networks.gpt import PrefixModel
 
 WORDS = 40
 """Longest caption, its end counted."""

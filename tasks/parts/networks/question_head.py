@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.contracts.task import Work
 from bench.system.batches import shuffled
 from tasks.parts.image_controls import Vectors, own_vectors
-from tasks.parts.language.questions import OUTSIDE, Asked
+from tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from tasks.parts.language.vocabulary import PADDING
 from tasks.parts.networks import head
 
@@ -25,7 +25,7 @@ Loss = Callable[[Tensor, np.ndarray], Tensor]
 """From outputs [B * n, ...] and the numbers of their questions [B * n], `OUTSIDE` where none stands, to a scalar."""
 
 
-def fit(model: nn.Module, questions: Asked, loss: Loss, work: Work, rng: np.random.Generator) -> None:
+def fit(model: nn.Module, questions: QuestionIndex, loss: Loss, work: Work, rng: np.random.Generator) -> None:
     """Fit a `Network` to the training codes, in batches of images with at most `PER_IMAGE` questions each.
 
     Raises:
@@ -42,7 +42,7 @@ def fit(model: nn.Module, questions: Asked, loss: Loss, work: Work, rng: np.rand
     head.fit(model, next_loss, work.budget, work.device)
 
 
-def predict(network: Network, questions: Asked, vectors: Vectors, device: torch.device) -> np.ndarray:
+def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device: torch.device) -> np.ndarray:
     """The network's output for every question, [Q, ...], in the order of the split's list of questions."""
     outputs, places = [], []
     for start in range(0, len(questions.images), BATCH):
@@ -59,7 +59,9 @@ def predict(network: Network, questions: Asked, vectors: Vectors, device: torch.
     return listed
 
 
-def _outputs(network: Network, questions: Asked, rows: np.ndarray, numbers: np.ndarray, vectors: Vectors) -> Tensor:
+def _outputs(
+    network: Network, questions: QuestionIndex, rows: np.ndarray, numbers: np.ndarray, vectors: Vectors
+) -> Tensor:
     """[B * n, ...] of the questions [B, n] of questions.images[rows]; where no question stands, anything."""
     ids = questions.ids[numbers.reshape(-1)]
     longest = int((ids != PADDING).sum(1).max())
