@@ -7,7 +7,10 @@ anew, the old values are still right, and this script says so only with a proof 
 2. with --same-values OLD NEW (the results of the same commands run at both commits, at a small preset): the method's
    reconstruction and the task itself gave the same values there, to the last bit, with the same samples and scores.
 
-A record with neither proof keeps its key. Run it from the new checkout:
+Per-example scores have to be equal to the last bit; a value may differ by a millionth, since means of scores are now
+summed in double precision. A record with neither proof keeps its key. Records that do not say yet which of their
+values are means of examples, and which examples share an image, are told so in the same go.
+Run it from the new checkout:
 python scripts/rekey_records.py --old CHECKOUT [--same-values OLD NEW] [--write] [--results results]
 """
 
@@ -15,15 +18,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bench.records.record import Record, validate
+import numpy as np
+
+from bench.contracts.metric import MetricName
+from bench.records.record import Measured, Record, validate
 from bench.records.store import RecordStore
-from bench.system.files import ROOT
 from bench.system import fingerprint
+from bench.system.files import ROOT
 
 COMMANDS = (
     [],
@@ -136,26 +143,63 @@ class Values:
         return ((record, new[where]) for where, record in old.items())
 
     def _equal(self, a: Record, b: Record) -> bool:
+        """Whether two records tell the same: status, names, directions, numbers of examples, values, samples."""
+        old, scores = upgraded(a, self.old.scores(a))
         return (
             a.status == b.status
-            and {n: (m.value, m.n, m.higher_is_better, m.unit) for n, m in a.metrics.items()}
-            == {n: (m.value, m.n, m.higher_is_better, m.unit) for n, m in b.metrics.items()}
-            and self._files(self.old, a) == self._files(self.new, b)
+            and a.skipped.keys() == b.skipped.keys()
+            and old.keys() == b.metrics.keys()
+            and all(_same_value(old[name], b.metrics[name]) for name in old)
+            and self._files(self.old, a, scores) == self._files(self.new, b, self.new.scores(b))
         )
 
-    def _files(self, store: RecordStore, record: Record) -> dict[str, bytes]:
-        """Samples, and per-example scores as bytes; "image" arrays said which examples share an image."""
+    def _files(self, store: RecordStore, record: Record, scores: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+        """Samples and arrays as bytes."""
         folder = store.path_of(record).parent
-        scores = {name: array.tobytes() for name, array in store.scores(record).items()}
-        return {Path(name).name: (folder / name).read_bytes() for name in record.samples} | scores
+        arrays = {name: array.tobytes() for name, array in scores.items()}
+        return {Path(name).name: (folder / name).read_bytes() for name in record.samples} | arrays
+
+
+def _same_value(a: Measured, b: Measured) -> bool:
+    return math.isclose(a.value, b.value, rel_tol=1e-6, abs_tol=1e-9) and a.model_copy(update={"value": b.value}) == b
+
+
+def upgraded(record: Record, scores: Mapping[str, np.ndarray]) -> tuple[dict[str, Measured], dict[str, np.ndarray]]:
+    """What a record measured, and its arrays, in today's form.
+
+    Earlier, a value was taken for a mean of examples where it was the mean of the scores of its name, and arrays called
+    "image" said which examples share one.
+    """
+    arrays = {_renamed(name): array for name, array in scores.items()}
+    metrics = {}
+    for name, measured in record.metrics.items():
+        if measured.over is None:
+            values = arrays.get(name)
+            mean = values is not None and np.isclose(values.mean(dtype=np.float64), measured.value, rtol=1e-5)
+            parsed = MetricName.parse(name)
+            clusters = str(MetricName("images", "", parsed.part, parsed.variant))
+            told = {
+                "over": "examples" if mean else "set",
+                "clusters": clusters if mean and clusters in arrays else None,
+            }
+            measured = measured.model_copy(update=told)
+        metrics[name] = measured
+    return metrics, arrays
+
+
+def _renamed(array: str) -> str:
+    name = MetricName.parse(array)
+    return str(name._replace(metric="images")) if name.metric == "image" else array
 
 
 def rename(store: RecordStore, record: Record, key: str, code: str) -> None:
     """The same record under another key, with its files."""
     folder = store.path_of(record).parent
     samples = {Path(name).name: (folder / name).read_bytes() for name in record.samples}
+    metrics, arrays = upgraded(record, store.scores(record))
     fields = record.model_dump() | {"key": key, "code": code, "per_example": None, "samples": []}
-    store.write(validate(fields), store.scores(record), samples)
+    fields["metrics"] = {name: measured.model_dump() for name, measured in metrics.items()}
+    store.write(validate(fields), arrays, samples)
     for name in record.samples:
         (folder / name).unlink()
     if record.samples:

@@ -12,7 +12,7 @@ from bench.contracts.metric import Metric
 from bench.errors import UsageError, did_you_mean
 from bench.presets import PRESETS
 
-REGISTRIES = {
+REGISTRIES: dict[str, registry.Registry[Any]] = {
     "methods": registry.methods,
     "tasks": registry.tasks,
     "datasets": registry.datasets,

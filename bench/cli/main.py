@@ -63,7 +63,7 @@ def run(
     """Train methods, run tasks on their codes, and leave a record for each outcome."""
     from bench import registry
     from bench.experiment.arguments import parse_setting, split_names, split_seeds
-    from bench.experiment.plan import Request
+    from bench.experiment.request import Request
     from bench.experiment.run import Options, execute
 
     for path in plugin or []:

@@ -6,11 +6,10 @@ import dataclasses
 import json
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,18 +21,18 @@ from bench.contracts.duties import check_declared, declared_by
 from bench.contracts.method import TextEncoder, Tokenizer
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
-from bench.data.pixels.training_view import for_training
-from bench.errors import BenchError
 from bench.experiment.encode import check_tokenizer, encode_split
-from bench.experiment.plan import ENCODE_CODE, Cell, Configured, TokenizerPlan, budget_of, text_identity
+from bench.experiment.outcome import failed, measured, skipped
+from bench.experiment.plan import ENCODE_CODE, budget_of, text_identity
+from bench.experiment.request import Cell, Configured, TokenizerPlan
 from bench.experiment.train import History, train
 from bench.presets import PRESETS
 from bench.records import alarms
-from bench.records.record import Record, now
+from bench.records.record import Record
 from bench.records.store import RecordStore
-from bench.registry import metric_of, metrics
+from bench.registry import metrics
 from bench.system import fingerprint
-from bench.system.environment import describe, peak_memory_mib
+from bench.system.environment import peak_memory_mib
 from bench.system.files import whole_folder
 from bench.system.progress import reporter
 from bench.text.caption_features import CaptionFeatures
@@ -67,7 +66,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
     all cells of the group fail with that reason. With `fail_fast` the exception is raised after its record is written.
     """
     device = torch.device(place.device)
-    records = [_finish(_skipped(cell, device), place) for cell in cells if cell.skip]
+    records = [_finish(skipped(cell, device), place) for cell in cells if cell.skip]
     to_run = [cell for cell in cells if not cell.skip]
     if not to_run:
         return records
@@ -75,7 +74,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
         splits = load_splits(to_run[0].dataset, place.cache)
         codes, report = _codes(to_run[0].tokenizer, splits, place, device)
     except Exception as error:
-        records += [_finish(_failed(cell, device, error), place) for cell in to_run]
+        records += [_finish(failed(cell, device, error), place) for cell in to_run]
         if place.fail_fast:
             raise
         return records
@@ -84,7 +83,7 @@ def run_group(cells: list[Cell], place: Place) -> list[Record]:
             record, result = _evaluate(cell, codes, splits, report, device)
             records.append(_finish(record, place, result))
         except Exception as error:
-            records.append(_finish(_failed(cell, device, error), place))
+            records.append(_finish(failed(cell, device, error), place))
             if place.fail_fast:
                 raise
     return records
@@ -112,7 +111,7 @@ def _codes(
     if plan is None:
         return None, TrainingReport({}, [])
     label = f"{plan.method.name} seed {plan.seed}"
-    tokenizer, report = _tokenizer(plan, for_training(splits["train"], plan.seed), place, device, label)
+    tokenizer, report = _tokenizer(plan, splits["train"], place, device, label)
     key = fingerprint.of_value([plan.key, fingerprint.of_code(ENCODE_CODE)])
     folder = place.cache / "codes" / key[:20]
     codes = {}
@@ -182,54 +181,7 @@ def _evaluate(
     result.cost |= {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
     if codes is not None and codes["test"].discrete:
         result.cost["tokens_per_image"] = float(codes["test"].array[0].size)
-    return _measured(cell, device, result, {name: len(split) for name, split in splits.items()}), result
-
-
-def _skipped(cell: Cell, device: torch.device) -> Record:
-    return _record(cell, device, status="skipped", reason=cell.skip)
-
-
-def _failed(cell: Cell, device: torch.device, error: Exception) -> Record:
-    """A failed record; the traceback's tail is kept unless the error is one that explains itself."""
-    tail = None if isinstance(error, BenchError) else "".join(traceback.format_exception(error)[-6:])
-    return _record(cell, device, status="failed", reason=f"{type(error).__name__}: {error}", traceback=tail)
-
-
-def _measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:
-    """A record with values; used: images of each split."""
-    values = {}
-    for name, score in result.metrics.items():
-        metric = metric_of(name)
-        values[name] = score._asdict() | {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
-    return _record(
-        cell,
-        device,
-        status="ok",
-        dataset=cell.data_used.model_copy(update={"used": dict(used)}),
-        metrics=values,
-        skipped=result.skipped,
-        warnings=result.warnings,
-        cost=result.cost,
-    )
-
-
-def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:
-    """The record of a cell: what its plan says, and the fields of its outcome."""
-    planned = {
-        "key": cell.key,
-        "method": cell.method_used,
-        "task": cell.task.name,
-        "dataset": cell.data_used,
-        "seed": cell.seed,
-        "preset": cell.preset,
-        "text_encoder": cell.tokenizer.text_encoder if cell.tokenizer else None,
-        "protocol": cell.protocol,
-        "protocol_hash": fingerprint.of_value(cell.protocol)[:12],
-        "code": cell.code,
-        "env": describe(device),
-        "created": now(),
-    }
-    return Record.model_validate(planned | fields)
+    return measured(cell, device, result, {name: len(split) for name, split in splits.items()}), result
 
 
 def _finish(record: Record, place: Place, result: TaskResult | None = None) -> Record:

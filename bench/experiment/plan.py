@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts.duties import check_class
 from bench.contracts.facts import MethodFacts
 from bench.contracts.registration import Entry
-from bench.errors import BenchError, DataError, UsageError, did_you_mean
-from bench.experiment.arguments import Setting, resolve
+from bench.errors import UsageError, did_you_mean
+from bench.experiment.arguments import resolve
+from bench.experiment.request import Cell, Configured, Request, TokenizerPlan
 from bench.presets import PRESETS, Budget, Preset
 from bench.records.record import BLIND, DataUsed, MethodUsed
 from bench.registry import Registry, all_metrics, datasets, methods, tasks, text_encoders
 from bench.system import fingerprint
-from bench.system.files import ROOT, sha256_of
+from bench.system.files import ROOT
 
 if TYPE_CHECKING:
     from bench.contracts.method import Method
@@ -29,132 +27,6 @@ ALWAYS = "reconstruction"
 
 TRAIN_CODE = (ROOT / "bench/experiment/train.py",)
 ENCODE_CODE = (ROOT / "bench/experiment/encode.py",)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for. data_root holds one folder for each data set that is not built in.
-
-    cache: where data sets read from files keep what they know of them.
-    """
-
-    methods: tuple[str, ...]
-    tasks: tuple[str, ...]
-    datasets: tuple[str, ...] = ("emoji-scenes",)
-    preset: str = "tiny"
-    seeds: tuple[int, ...] = (0,)
-    text_encoder: str = "tiny-clip"
-    data_root: Path | None = None
-    cache: Path | None = None
-    settings: tuple[Setting, ...] = ()
-
-
-@dataclass(frozen=True)
-class Configured:
-    """A plug-in with the arguments it is made with. code: fingerprint of its file and all that it imports."""
-
-    entry: Entry[Any]
-    arguments: dict[str, Any]
-    code: str
-
-    @property
-    def name(self) -> str:
-        """The registered name."""
-        return self.entry.name
-
-    def make(self) -> Any:
-        """A new object of the plug-in."""
-        return self.entry.load()(**self.arguments)
-
-    @functools.cached_property
-    def plugin(self) -> Any:
-        """The plug-in's object, for questions about it."""
-        with self.asked("be made"):
-            return self.make()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the object: a worker process imports the plug-in's file itself before it makes one."""
-        return {name: value for name, value in vars(self).items() if name != "plugin"}
-
-    @contextlib.contextmanager
-    def asked(self, what: str) -> Iterator[None]:
-        """Turn whatever its code raises while a run is planned into one line that names it.
-
-        Raises:
-            BenchError: as raised.
-            UsageError: any other exception.
-        """
-        try:
-            yield
-        except BenchError:
-            raise
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
-            raise UsageError(f"{self.entry.path}: {self.name} cannot {what}: {problem}") from error
-
-    @functools.cached_property
-    def identity(self) -> dict[str, Any]:
-        """The arguments as keys and records hold them: a file by its name and content, wherever it lies.
-
-        Raises:
-            DataError: a file cannot be read.
-        """
-        return {name: _file(value) if isinstance(value, Path) else value for name, value in self.arguments.items()}
-
-    @functools.cached_property
-    def content(self) -> list[str]:
-        """Identity of a data set's content: its own fingerprint and that of the code that prepares it.
-
-        Raises:
-            DataError: its files are missing.
-        """
-        with self.asked("give a fingerprint"):
-            return [str(self.plugin.fingerprint()), self.code]
-
-    @functools.cached_property
-    def protocol(self) -> dict[str, Any]:
-        """A task's protocol, which has to be plain values."""
-        with self.asked("give a protocol"):
-            protocol = dict(self.plugin.protocol())
-            fingerprint.of_value(protocol)
-            return protocol
-
-
-@dataclass(frozen=True)
-class TokenizerPlan:
-    """A tokenizer to train, shared by the cells of one method, data set and seed. key names its cache folder."""
-
-    key: str
-    method: Configured
-    dataset: Configured
-    preset: str
-    seed: int
-    text_encoder: str | None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An outcome to produce, with all that its record says of it whatever happens.
-
-    tokenizer: None for a task's blind baseline. skip: why nothing will run. protocol: of the task, with its budget.
-    """
-
-    key: str
-    tokenizer: TokenizerPlan | None
-    task: Configured
-    dataset: Configured
-    preset: str
-    seed: int
-    code: str
-    skip: str | None
-    protocol: dict[str, Any]
-    method_used: MethodUsed
-    data_used: DataUsed
-
-    @property
-    def method(self) -> str:
-        """The method's name, or `BLIND`."""
-        return self.method_used.name
 
 
 def plan(request: Request) -> list[Cell]:
@@ -325,14 +197,6 @@ def _configured(registry: Registry[Any], name: str, given: dict[str, Any], reque
 def _code(files: tuple[Path, ...]) -> str:
     """Fingerprint of files and all that they import; files do not change while a request is planned."""
     return fingerprint.of_code(files)
-
-
-def _file(path: Path) -> dict[str, str]:
-    """A file's name and sha256."""
-    try:
-        return {"file": path.name, "sha256": sha256_of(path)}
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
 
 
 def text_identity(name: str | None) -> list[str] | None:

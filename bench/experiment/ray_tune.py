@@ -19,7 +19,7 @@ from ray import tune
 
 from bench.errors import BenchError
 from bench.experiment.cell import Place, run_group
-from bench.experiment.plan import Cell
+from bench.experiment.request import Cell
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import add_plugin

@@ -13,7 +13,8 @@ import torch
 
 from bench.errors import UsageError
 from bench.experiment.cell import Place, caption_features, load_splits
-from bench.experiment.plan import Cell, Request, groups, plan
+from bench.experiment.plan import groups, plan
+from bench.experiment.request import Cell, Request
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.system.environment import pick_device, slots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.experiment.cell import Place, run_group
-from bench.experiment.plan import Cell
+from bench.experiment.request import Cell
 from bench.records.record import Record
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.contracts.data import Split
 from bench.contracts.method import Batch, TextBatch, Tokenizer
+from bench.data.pixels.training_view import training_images
 from bench.errors import TrainingDiverged
 from bench.images import to_float
 from bench.presets import Preset
@@ -71,12 +72,13 @@ def train(
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
     batches = shuffled(len(split), preset.batch_size, streams.generator(seed, "training batches"))
     captions = streams.generator(seed, "training captions")
+    images = training_images(split, seed)
     stretch: dict[str, list[Tensor]] = {}
     start = tokenizer.codebook.detach().clone()
     started = time.perf_counter()
     for step in range(preset.steps):
         rows = next(batches)
-        batch = Batch(to_float(split.images[rows], device), _text(features, rows, captions, device))
+        batch = Batch(to_float(images[rows], device), _text(features, rows, captions, device))
         with autocast:
             losses = tokenizer.losses(batch, step)
         optimizer.zero_grad(set_to_none=True)

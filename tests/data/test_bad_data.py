@@ -24,7 +24,8 @@ from bench.data.reading.check import check
 from bench.data.reading.problems import Kind, summary
 from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting
-from bench.experiment.plan import Request, plan
+from bench.experiment.plan import plan
+from bench.experiment.request import Request
 from bench.registry import datasets
 
 IMAGE = "COCO_val2014_000000500003.jpg"

@@ -10,7 +10,8 @@ from bench.contracts.facts import MethodFacts, TaskFacts
 from bench.errors import UsageError
 from bench.experiment import plan as experiment
 from bench.experiment.arguments import Setting, parse_setting, split_names, split_seeds
-from bench.experiment.plan import Request, groups, loss_subsets, plan
+from bench.experiment.plan import groups, loss_subsets, plan
+from bench.experiment.request import Request
 from bench.registry import Registry, methods
 from bench.system import fingerprint
 from bench.system.files import ROOT

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contracts.data import Split
-from bench.contracts.method import Batch
+from bench.contracts.method import Batch, Tokenizer
 from bench.errors import TrainingDiverged
 from bench.experiment.encode import encode_split
 from bench.experiment.train import _rate, train
@@ -25,11 +25,10 @@ def silent(done: int, total: int, what: str) -> None:
     """Show no progress."""
 
 
-class Watcher(nn.Module):
+class Watcher(Tokenizer):
     """Remembers every batch it is trained on."""
 
     grid = (1, 1)
-    discrete = True
 
     def __init__(self, loss: Callable[[int], float] = lambda step: 0.0) -> None:
         super().__init__()

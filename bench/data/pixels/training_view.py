@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -52,12 +50,6 @@ def training_images(split: Split, seed: int) -> Images:
     if split.strips is None and not split.flip:
         return split.images
     return TrainingView(split.images, split.strips, split.flip, seed)
-
-
-def for_training(split: Split, seed: int) -> Split:
-    """The split with its `training_images`."""
-    images = training_images(split, seed)
-    return split if images is split.images else replace(split, images=cast(np.ndarray, images))
 
 
 def write_index(folder: Path, lengths: list[int], turned: list[bool]) -> None:

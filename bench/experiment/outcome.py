@@ -1,0 +1,65 @@
+"""Records of what came of a cell: skipped, failed or measured. All else in a record was planned with the cell."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from bench.contracts.result import TaskResult
+from bench.errors import BenchError
+from bench.experiment.request import Cell
+from bench.records.record import Record, now
+from bench.registry import metric_of
+from bench.system import fingerprint
+from bench.system.environment import describe
+
+
+def skipped(cell: Cell, device: torch.device) -> Record:
+    """A record of a cell that is not run."""
+    return _record(cell, device, status="skipped", reason=cell.skip)
+
+
+def failed(cell: Cell, device: torch.device, error: Exception) -> Record:
+    """A failed record; the traceback's tail is kept unless the error is one that explains itself."""
+    tail = None if isinstance(error, BenchError) else "".join(traceback.format_exception(error)[-6:])
+    return _record(cell, device, status="failed", reason=f"{type(error).__name__}: {error}", traceback=tail)
+
+
+def measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:
+    """A record with values; used: images of each split."""
+    values = {}
+    for name, score in result.metrics.items():
+        metric = metric_of(name)
+        values[name] = score._asdict() | {"higher_is_better": metric.higher_is_better, "unit": metric.unit}
+    return _record(
+        cell,
+        device,
+        status="ok",
+        dataset=cell.data_used.model_copy(update={"used": dict(used)}),
+        metrics=values,
+        skipped=result.skipped,
+        warnings=result.warnings,
+        cost=result.cost,
+    )
+
+
+def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:
+    """The record of a cell: what its plan says, and the fields of its outcome."""
+    planned = {
+        "key": cell.key,
+        "method": cell.method_used,
+        "task": cell.task.name,
+        "dataset": cell.data_used,
+        "seed": cell.seed,
+        "preset": cell.preset,
+        "text_encoder": cell.tokenizer.text_encoder if cell.tokenizer else None,
+        "protocol": cell.protocol,
+        "protocol_hash": fingerprint.of_value(cell.protocol)[:12],
+        "code": cell.code,
+        "env": describe(device),
+        "created": now(),
+    }
+    return Record.model_validate(planned | fields)
