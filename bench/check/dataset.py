@@ -18,7 +18,7 @@ from bench.check.samples import LIMITS, make_dataset
 from bench.contracts.data import DataSet, Split
 from bench.contracts.facts import DataSetFacts, Kind
 from bench.contracts.registration import Entry
-from bench.data.pixels.training_view import for_training
+from bench.data.pixels.training_view import training_images
 from bench.errors import ContractError
 
 SECONDS = 5.0
@@ -96,7 +96,7 @@ def has_images(trial: DataTrial) -> None:
     """uint8 [N, S, S, 3] with N > 0; as training sees them, too."""
     size = trial.dataset.size
     for name, split in trial.splits.items():
-        for images in (split.images, for_training(split, 0).images[np.arange(min(2, len(split)))]):
+        for images in (split.images, training_images(split, 0)[np.arange(min(2, len(split)))]):
             if not len(images) or images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
                 raise ContractError(
                     f"images of {name} are {images.dtype} {list(images.shape)}, not uint8 [N, {size}, {size}, 3]"
@@ -172,7 +172,7 @@ def keeps_tests_apart(trial: DataTrial) -> str:
     for name, split in trial.splits.items():
         if name.startswith("test"):
             seen = sum(image.tobytes() in training for image in split.images)
-            remarks.append(f"{seen} of {len(split)} images of {name} do")
+            remarks.append(f"{seen} of {len(split)} images of {name} stand in train")
             if 2 * seen > len(split):
                 raise ContractError(f"{seen} of {len(split)} images of {name} stand in train too")
     return ", ".join(remarks)

@@ -26,7 +26,7 @@ METRICS = [
         f"{IMAGES}    values = values.mean()\n",
         "gives float64 [], not a float [16]",
     ),
-    ("closeness", "gives finite", IMAGES, f"{IMAGES}    values = values * np.inf\n", "identical: it gives nan"),
+    ("closeness", "gives finite", IMAGES, f"{IMAGES}    values = values + np.inf\n", "identical: it gives inf"),
     ("closeness", "is best", "higher_is_better=True", "higher_is_better=False", "though lower is better"),
     ("closeness", "is best", "made.astype(float) - originals", "made.astype(float)", "noisy gives"),
     ("closeness", "measures each", IMAGES, f"{IMAGES}    values -= len(made)\n", "depends on its batch"),
