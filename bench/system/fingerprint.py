@@ -33,7 +33,6 @@ PLUMBING = frozenset(
         "bench.contracts.metric",
         "bench.contracts.registration",
         "bench.contracts.task",
-        "bench.registry",
         "bench.errors",
         "bench.system.fingerprint",
         "bench.presets",

@@ -14,7 +14,7 @@ from bench import registry
 from bench.contracts.codes import Codes
 from bench.contracts.duties import check_class
 from bench.errors import UsageError
-from bench.experiment.plan import Configured
+from bench.experiment.request import Configured
 from bench.records.store import RecordStore
 
 Plan = Callable[..., None]

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting
-from bench.experiment.plan import Cell, Request, plan
+from bench.experiment.plan import plan
+from bench.experiment.request import Cell, Request
 from bench.presets import PRESETS
 from bench.records.store import RecordStore
 from methods.pretrained import Pretrained, TamingTokenizer

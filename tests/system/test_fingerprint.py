@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.system.files import ROOT
 from bench.registry import methods, tasks
+from bench.system.files import ROOT
 from bench.system.fingerprint import imported_files, of_code, of_value
 
 NUMBER = itertools.count()
