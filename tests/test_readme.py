@@ -1,4 +1,4 @@
-"""The README's method is complete, and its command works as written."""
+"""The README's method is complete, and its commands work as written."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from bench.system.files import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_method_in_the_readme_runs(bench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_the_method_in_the_readme_is_an_example_that_is_tested() -> None:
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
-    command = re.search(r"```\npython -m bench (run --methods vq-sampling .*?)\n```", README)
+    assert code[1] == (ROOT / "examples/method.py").read_text(encoding="utf-8")
+
+
+def test_the_command_below_it_runs(bench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    command = re.search(r"^python -m bench (run --methods vq-rotation .*?)$", README, re.MULTILINE)
     assert command is not None
-    (tmp_path / "sampling.py").write_text(code[1])
-    words = [word for word in shlex.split(command[1]) if word not in ("--plugin", "sampling.py")]
-    ran = bench(*words, "--engine", "serial", plugin=tmp_path / "sampling.py")
+    words = [word for word in shlex.split(command[1]) if word not in ("--plugin", "examples/method.py")]
+    ran = bench(*words, "--engine", "serial", plugin=ROOT / "examples/method.py")
     assert ran.returncode == 0, ran.stderr
-    found = RecordStore(tmp_path / "results").all().records
-    sampled = [record for record in found if record.method.name == "vq-sampling"]
-    assert {(record.task, record.status) for record in sampled} == {("reconstruction", "ok"), ("vqa", "ok")}
-    assert sampled[0].method.arguments == {"temperature": 0.1}
+    records = RecordStore(tmp_path / "results").all().records
+    rotated = [record for record in records if record.method.name == "vq-rotation"]
+    assert {(record.task, record.status) for record in rotated} == {("reconstruction", "ok"), ("vqa", "ok")}
+    assert rotated[0].method.arguments == {"codes": None}
 
 
 def test_every_command_of_the_readme_exists(bench: Callable[..., subprocess.CompletedProcess[str]]) -> None:
