@@ -7,14 +7,13 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.check import common
 from bench.check.report import Duty, Line, NotAsked, hold
-from bench.check.samples import LIMITS, make_dataset
+from bench.check.samples import LIMITS, Place, make_dataset
 from bench.contracts.data import DataSet, Split
 from bench.contracts.facts import DataSetFacts, Kind
 from bench.contracts.registration import Entry
@@ -31,15 +30,23 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class DataTrial:
-    """entry: the data set. folder: for two caches."""
+    """entry: the data set. place: for two caches, and where its files are."""
 
     entry: Entry[DataSetFacts]
-    folder: Path
+    place: Place
 
     @property
     def dataset(self) -> DataSet:
-        """A new object."""
-        return make_dataset(self.entry.name)
+        """A new object.
+
+        Raises:
+            NotAsked: it is read from files, and nobody said where they are.
+        """
+        if not self.entry.facts.reads_files:
+            return make_dataset(self.entry.name)
+        if self.place.data_root is None:
+            raise NotAsked("it is read from files, and no folder of data was given")
+        return make_dataset(self.entry.name, self.place.data_root / self.entry.name)
 
     @functools.cached_property
     def splits(self) -> dict[str, Split]:
@@ -49,7 +56,7 @@ class DataTrial:
     def prepare(self, cache: str) -> dict[str, Split]:
         """All splits from a cache below the folder."""
         dataset = self.dataset
-        return {name: dataset.split(name, self.folder / cache) for name in dataset.splits}
+        return {name: dataset.split(name, self.place.scratch / cache) for name in dataset.splits}
 
     def offered(self, kind: Kind) -> dict[str, Split]:
         """All splits, where what the data set offers is there."""
@@ -58,10 +65,10 @@ class DataTrial:
         return self.splits
 
 
-def check_dataset(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:
+def check_dataset(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:
     """Ask all duties of a data set; those of what it does not offer are left out."""
     duties = [duty for kind, duty in DUTIES if kind is None or kind in entry.facts.offers]
-    return hold(plugin, entry.path, DataTrial(entry, folder), duties)
+    return hold(plugin, entry.path, DataTrial(entry, place), duties)
 
 
 def has_a_fingerprint(trial: DataTrial) -> None:

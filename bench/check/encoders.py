@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.check import common
 from bench.check.report import Duty, Line, NotAsked, hold
-from bench.check.samples import BUILT_IN, CPU, make_dataset
+from bench.check.samples import BUILT_IN, CPU, Place, make_dataset
 from bench.contracts.facts import ExtractorFacts, TextEncoderFacts
 from bench.contracts.method import TextEncoder
 from bench.contracts.registration import Entry
@@ -63,12 +63,12 @@ class TextTrial:
             raise NotAsked(str(error)) from error
 
 
-def check_extractor(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:
+def check_extractor(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:
     """Ask all duties of a feature extractor."""
-    return hold(plugin, entry.path, ExtractorTrial(entry, folder), EXTRACTOR_DUTIES)
+    return hold(plugin, entry.path, ExtractorTrial(entry, place.scratch), EXTRACTOR_DUTIES)
 
 
-def check_text_encoder(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:  # noqa: ARG001 - as for all kinds
+def check_text_encoder(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:  # noqa: ARG001 - as for all kinds
     """Ask all duties of a text encoder."""
     return hold(plugin, entry.path, TextTrial(entry), TEXT_DUTIES)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from bench.check import common
 from bench.check.method_trial import MethodTrial
 from bench.check.report import Duty, Line, NotAsked, hold
-from bench.check.samples import BUILT_IN, PRESET
+from bench.check.samples import BUILT_IN, PRESET, Place
 from bench.contracts.method import Tokenizer
 from bench.contracts.registration import Entry
 from bench.errors import ContractError
@@ -25,9 +24,9 @@ COUNTS = (1, 7)
 """Images of the batches that are encoded and decoded."""
 
 
-def check_method(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:
+def check_method(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:
     """Ask all duties of a method."""
-    return hold(plugin, entry.path, MethodTrial(entry, folder), DUTIES)
+    return hold(plugin, entry.path, MethodTrial(entry, place.scratch), DUTIES)
 
 
 def is_built(trial: MethodTrial) -> str:

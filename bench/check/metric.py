@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.check import common
 from bench.check.report import Duty, Line, NotAsked, hold
-from bench.check.samples import BUILT_IN, make_dataset
+from bench.check.samples import BUILT_IN, Place, make_dataset
 from bench.contracts.facts import MetricFacts
 from bench.contracts.registration import Entry
 from bench.errors import ContractError
@@ -53,9 +53,9 @@ class MetricTrial:
         return np.asarray(self.entry.load()(*pair))
 
 
-def check_metric(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:
+def check_metric(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:
     """Ask all duties of a metric."""
-    return hold(plugin, entry.path, MetricTrial(entry, folder), DUTIES)
+    return hold(plugin, entry.path, MetricTrial(entry, place.scratch), DUTIES)
 
 
 def is_called(trial: MetricTrial) -> str:

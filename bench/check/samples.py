@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,9 +32,20 @@ LEVELS = 2
 """Of the made-up codes: K, side of the grid, D, and the number of residual levels."""
 
 
-def make_dataset(name: str) -> DataSet:
-    """A data set at the size of preset `smoke`, with few images and no folder of the user's."""
-    dataset: DataSet = datasets.get(name).load()(size=PRESET.image_size, limits=dict(LIMITS))
+class Place(NamedTuple):
+    """Where plug-ins are tried.
+
+    scratch: a folder for all that is written. data_root: the user's folder with one folder for each data set that is
+    read from files, if there is one.
+    """
+
+    scratch: Path
+    data_root: Path | None = None
+
+
+def make_dataset(name: str, root: Path | None = None) -> DataSet:
+    """A data set at the size of preset `smoke` with few images; root: its folder, where it is read from files."""
+    dataset: DataSet = datasets.get(name).load()(size=PRESET.image_size, limits=dict(LIMITS), root=root)
     return dataset
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.check import common
 from bench.check.report import Duty, Line, NotAsked, hold
+from bench.check.samples import Place
 from bench.check.task_trial import TaskTrial
 from bench.contracts.duties import check_declared, declared_by
 from bench.contracts.metric import MetricName
@@ -24,9 +24,9 @@ REASON = 10
 """Letters that a reason for skipping a metric has at least: an empty one helps nobody."""
 
 
-def check_task(plugin: str, entry: Entry[Any], folder: Path) -> list[Line]:
+def check_task(plugin: str, entry: Entry[Any], place: Place) -> list[Line]:
     """Ask all duties of a task."""
-    return hold(plugin, entry.path, TaskTrial(entry, folder), DUTIES)
+    return hold(plugin, entry.path, TaskTrial(entry, place.scratch), DUTIES)
 
 
 def has_a_protocol(trial: TaskTrial) -> str:

@@ -8,6 +8,7 @@ import pytest
 from bench import registry
 from bench.check.file import CHECKS
 from bench.check.report import Line
+from bench.check.samples import Place
 
 SOUND = Path(__file__).with_name("sound_plugin.py")
 Answers = Callable[..., list[Line]]
@@ -36,6 +37,6 @@ def answers(registries: None, tmp_path: Path) -> Answers:
         registry.add_plugin(path)
         (entry,) = [entry for one in registry.REGISTRIES if one.kind == kind for entry in one.entries()
                     if entry.name == name]  # fmt: skip
-        return CHECKS[kind](f"{kind} {name}", entry, tmp_path)
+        return CHECKS[kind](f"{kind} {name}", entry, Place(tmp_path))
 
     return ask
