@@ -21,7 +21,7 @@ from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
 from tasks.parts.image_controls import Vectors, image_controls, own_vectors
 from tasks.parts.language import similarity
 from tasks.parts.language.captions import check_captions, one_each
-from tasks.parts.language.masking import masking_turns, most_frequent, piece_names
+from tasks.parts.language.masking import masking_ranks, most_frequent, piece_names
 from tasks.parts.language.word_guesses import guess, score_words, word_table
 from tasks.parts.networks import word_probe
 
@@ -95,7 +95,7 @@ class Alignment(Task):
         rng = streams.generator(work.seed, "test examples")
         captions = one_each(test, range(len(test)), rng)
         ids = encoder.tokenize(captions)
-        turns = masking_turns(ids, rng)
+        ranks = masking_ranks(ids, rng)
         probe = word_probe.fit_word_probe(encoder, work)
         result = TaskResult()
         images: dict[str, Vectors] = {"": own_vectors(None, work.device)}
@@ -107,7 +107,7 @@ class Alignment(Task):
         constant = np.full(ids.shape, most_frequent(probe, training))
         names = piece_names(probe, [*captions, *training])
         for part, count in MASKED.items():
-            masked = turns < count
+            masked = ranks < count
             guesses = {"most-frequent": constant, **_guesses(readers, images, ids, masked, work.device)}
             for variant, guessed in guesses.items():
                 score_words(result, guessed, ids.numpy(), masked, part, variant)

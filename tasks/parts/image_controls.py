@@ -36,7 +36,7 @@ def no_codes(rows: np.ndarray, device: torch.device) -> Tensor:
 def image_controls(codes: Mapping[str, Codes], rng: np.random.Generator, device: torch.device) -> dict[str, Vectors]:
     """The code vectors of test images ("") and of their controls ("no-image", "shuffled-image"), by variant."""
     test, mean = codes["test"], mean_vectors(codes["train"], device)
-    other = derangement(len(test), rng)
+    other = derangement(len(test), rng)  # to the number of another image, [images]
     return {
         "": own_vectors(test, device),
         "no-image": lambda rows: mean.expand(len(rows), -1, -1),

@@ -30,7 +30,7 @@ from methods.lgvq import LgVq
 from methods.parts.language.guided import LanguageGuided
 from tasks.alignment import Alignment
 from tasks.parts.image_controls import derangement, image_controls, no_codes
-from tasks.parts.language.masking import NEVER, masking_turns, most_frequent, piece_names
+from tasks.parts.language.masking import NEVER, masking_ranks, most_frequent, piece_names
 from tasks.parts.networks.word_probe import WordProbe
 
 CPU = torch.device("cpu")
@@ -227,7 +227,7 @@ def test_words_are_neither_start_nor_end_nor_padding() -> None:
 
 def test_masks_are_random_words_nested_and_all_of_a_short_caption() -> None:
     ids = TEXT.tokenize(["a red cat is left", "a cat", "a", ""] * 300)
-    turns = masking_turns(ids, np.random.default_rng(0))
+    turns = masking_ranks(ids, np.random.default_rng(0))
     assert [(turns < 1).sum(1)[:4].tolist(), (turns < 3).sum(1)[:4].tolist()] == [[1, 1, 1, 0], [3, 2, 1, 0]]
     assert (turns[~word_positions(ids)] == NEVER).all()
     shares = (turns[::4] < 1).mean(0)

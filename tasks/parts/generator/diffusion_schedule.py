@@ -30,15 +30,15 @@ def linear_schedule(steps: int) -> Schedule:
     return Schedule(torch.cat([ends[:1], falling]), torch.cat([ends[1:], falling.flip(0)]))
 
 
-def corrupt(ids: Tensor, now: Tensor, schedule: Schedule, codes: int, generator: torch.Generator | None) -> Tensor:
+def corrupt(ids: Tensor, now: Tensor, schedule: Schedule, codes: int, rng: torch.Generator | None) -> Tensor:
     """A draw from q(x_t | x_0), int64 [B, L].
 
     Args:
-        ids: x_0, int64 [B, L]. now: t, int64 [B]. codes: K.
+        ids: x_0, int64 [B, L]. now: t, int64 [B]. codes: K. rng: None draws from torch's global generator.
     """
-    kept, masked = (part[now, None] for part in schedule)
-    chance = torch.rand(ids.shape, generator=generator, device=ids.device)
-    anew = torch.randint(codes, ids.shape, generator=generator, device=ids.device)
+    kept, masked = (part[now, None] for part in schedule)  # [B, 1]
+    chance = torch.rand(ids.shape, generator=rng, device=ids.device)  # [B, L]
+    anew = torch.randint(codes, ids.shape, generator=rng, device=ids.device)  # [B, L]
     return torch.where(chance < kept, ids, torch.where(chance < kept + masked, codes, anew))
 
 
@@ -48,9 +48,9 @@ def likelihood(noisy: Tensor, kept: Tensor, masked: Tensor, codes: int) -> Tenso
     Args:
         noisy: x_t, int64 [B, L]. kept, masked: probabilities of the steps in between, [B]. codes: K.
     """
-    kept, masked = kept[:, None, None], masked[:, None, None]
-    anew = ((1 - kept - masked) / codes).float()
-    same = noisy[..., None] == torch.arange(codes, device=noisy.device)
+    kept, masked = kept[:, None, None], masked[:, None, None]  # [B, 1, 1]
+    anew = ((1 - kept - masked) / codes).float()  # probability of each code where one is drawn anew
+    same = noisy[..., None] == torch.arange(codes, device=noisy.device)  # [B, L, K]
     return torch.where(noisy[..., None] == codes, masked.float(), torch.where(same, kept.float() + anew, anew))
 
 
@@ -66,14 +66,18 @@ def posterior(start: Tensor, noisy: Tensor, now: Tensor, before: Tensor, schedul
         now, before: t and s, int64 [B].
     """
     codes = start.shape[-1]
-    kept, masked = (part[now] for part in schedule)
-    kept_before, masked_before = (part[before] for part in schedule)
+    kept, masked = (part[now] for part in schedule)  # [B], from step 0 to t
+    kept_before, masked_before = (part[before] for part in schedule)  # [B], from step 0 to s
+    # q(x_t | x_s) for every code x_s, [B, L, K]
     step = likelihood(noisy, kept / kept_before, 1 - (1 - masked) / (1 - masked_before), codes)
-    weighted = start / likelihood(noisy, kept, masked, codes)
-    total = weighted.sum(-1, keepdim=True)
+    weighted = start / likelihood(noisy, kept, masked, codes)  # p(x_0) / q(x_t | x_0), [B, L, K]
+    total = weighted.sum(-1, keepdim=True)  # [B, L, 1]
     anew_before = (1 - kept_before - masked_before) / codes
     kept_before, masked_before, anew_before = (
         value.float()[:, None, None] for value in (kept_before, masked_before, anew_before)
-    )
-    still = torch.where(noisy[..., None] == codes, masked_before * total, 0.0)
-    return torch.cat([step * (kept_before * weighted + anew_before * total), still], -1)
+    )  # [B, 1, 1]
+    # x_s a code: kept from x_0 = x_s, or drawn anew whatever x_0 was
+    code = step * (kept_before * weighted + anew_before * total)  # [B, L, K]
+    # x_s = [MASK] stays, so x_t is [MASK] too, with probability 1
+    mask = torch.where(noisy[..., None] == codes, masked_before * total, 0.0)  # [B, L, 1]
+    return torch.cat([code, mask], -1)  # [B, L, K + 1]

@@ -24,11 +24,11 @@ from tasks.parts.networks.transformer import Transformer
 STEPS = 100
 """T, as in VQ-Diffusion."""
 EVALUATIONS = 16
-"""Of the network for an image: sampling takes about six steps at once (the paper's fast inference)."""
+"""Of the network for each image: sampling takes about six of the T steps at once (the paper's fast inference)."""
 AUXILIARY = 5e-4
 """Weight of the cross-entropy of x_0, as in VQ-Diffusion."""
 LEAST = 1e-30
-"""Probabilities are at least this in logarithms, so that a prediction that is certain and wrong is not infinite."""
+"""Lower bound on probabilities in logarithms: a prediction that is certain and wrong costs much, but not infinity."""
 
 
 class DiscreteDiffusion(nn.Module):
@@ -54,15 +54,15 @@ class DiscreteDiffusion(nn.Module):
 
     @property
     def schedule(self) -> Schedule:
-        """The chain's, on the model's device."""
+        """The chain's probabilities on the model's device."""
         return Schedule(self.kept, self.masked)
 
     def forward(self, prefix: Prefix, noisy: Tensor, now: Tensor) -> Tensor:
         """Logits of x_0, float32 [B, L, K], from x_t, int64 [B, L] with K for [MASK], and t, int64 [B]."""
-        codes = self.embedding(noisy) + self.step(now - 1)[:, None]
-        real = F.pad(prefix.real, (noisy.shape[1], 0), value=True)
-        hidden = self.body(torch.cat([codes, prefix.vectors], 1), real)
-        logits: Tensor = self.logits(hidden[:, : noisy.shape[1]])
+        codes = self.embedding(noisy) + self.step(now - 1)[:, None]  # [B, L, W]
+        real = F.pad(prefix.real, (noisy.shape[1], 0), value=True)  # [B, L + P]
+        hidden = self.body(torch.cat([codes, prefix.vectors], 1), real)  # [B, L + P, W]
+        logits: Tensor = self.logits(hidden[:, : noisy.shape[1]])  # [B, L, K]
         return logits.float() + likelihood(noisy, self.kept[now], self.masked[now], self.tokens).log()
 
     def loss(self, prefix: Prefix, ids: Tensor) -> Tensor:
@@ -72,19 +72,20 @@ class DiscreteDiffusion(nn.Module):
         log likelihood; STEPS times a random term estimates it. The auxiliary term weighs more where less is masked
         ("adaptive" in VQ-Diffusion's configurations).
         """
-        now = torch.randint(1, STEPS + 1, ids.shape[:1], device=ids.device)
-        noisy = corrupt(ids, now, self.schedule, self.tokens, None)
-        logits = self(prefix, noisy, now)
+        now = torch.randint(1, STEPS + 1, ids.shape[:1], device=ids.device)  # [B]
+        noisy = corrupt(ids, now, self.schedule, self.tokens, None)  # [B, L]
+        logits = self(prefix, noisy, now)  # [B, L, K]
+        # both are distributions of x_{t-1}, [B, L, K + 1]
         true = posterior(F.one_hot(ids, self.tokens).float(), noisy, now, now - 1, self.schedule)
         model = posterior(logits.softmax(-1), noisy, now, now - 1, self.schedule)
-        divergence = (torch.xlogy(true, true) - true * model.clamp(min=LEAST).log()).sum(-1)
+        divergence = (torch.xlogy(true, true) - true * model.clamp(min=LEAST).log()).sum(-1)  # [B, L]
         entropy = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none").view(ids.shape)
         adaptive = 2 - (now[:, None] - 1) / STEPS
         return STEPS * (divergence + AUXILIARY * adaptive * entropy).mean()
 
     @torch.no_grad()
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
+        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `tasks.parts.networks.decoding.generate`.
 
@@ -98,11 +99,11 @@ class DiscreteDiffusion(nn.Module):
         noisy[:, : fixed.shape[1]] = fixed
         for now, before in pairwise(STEPS * left // EVALUATIONS for left in range(EVALUATIONS, -1, -1)):
             steps = torch.full((count,), now, device=fixed.device)
-            logits = self(prefix, noisy.repeat(copies, 1), steps.repeat(copies))
-            logits = logits if copies == 1 else guided(logits, sampling.guidance)
-            start = F.one_hot(draw(logits.flatten(0, 1), sampling, generator), self.tokens).float()
+            logits = self(prefix, noisy.repeat(copies, 1), steps.repeat(copies))  # [copies * B, L, K]
+            logits = logits if copies == 1 else guided(logits, sampling.guidance)  # [B, L, K]
+            start = F.one_hot(draw(logits.flatten(0, 1), sampling, rng), self.tokens).float()
             earlier = torch.full_like(steps, before)
-            chances = posterior(start.view(count, length, -1), noisy, steps, earlier, self.schedule)
-            noisy = torch.multinomial(chances.flatten(0, 1), 1, generator=generator).view(count, length)
+            chances = posterior(start.view(count, length, -1), noisy, steps, earlier, self.schedule)  # [B, L, K + 1]
+            noisy = torch.multinomial(chances.flatten(0, 1), 1, generator=rng).view(count, length)
             noisy[:, : fixed.shape[1]] = fixed
         return noisy

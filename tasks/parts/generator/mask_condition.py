@@ -33,8 +33,8 @@ class MaskCondition(nn.Module):
 
     def __init__(self, masks: Mapping[str, np.ndarray], classes: int, grid: tuple[int, int], width: int) -> None:
         super().__init__()
-        for name, own in masks.items():
-            if int(own.max()) >= classes:
+        for name, ids in masks.items():
+            if int(ids.max()) >= classes:
                 raise DataError(f"the masks of the {name} split have classes that no training mask has")
         side = next(iter(masks.values())).shape[-1]
         self.masks, self.classes, self.grid = masks, classes, grid
@@ -43,13 +43,14 @@ class MaskCondition(nn.Module):
         self.read = nn.Linear(classes * self.cells**2, width)
 
     def forward(self, split: str, rows: np.ndarray) -> Prefix:
-        """See `tasks.parts.generator.model.Condition`."""
+        """The patches of some images' masks, [B, h*w, width]; none is padding."""
         ids = torch.from_numpy(self.masks[split][rows].astype(np.int64)).to(self.read.weight.device)
-        vectors: Tensor = self.read(self._patches(ids))
+        vectors: Tensor = self.read(self._patches(ids))  # [B, h*w, width]
         return Prefix(vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device))
 
     def _patches(self, ids: Tensor) -> Tensor:
         """Masks int64 [B, S, S] to the shares of classes in the cells of each patch, [B, h*w, classes * cells^2]."""
-        one_hot = F.one_hot(ids, self.classes).permute(0, 3, 1, 2).float()
-        shares = F.adaptive_avg_pool2d(one_hot, (self.grid[0] * self.cells, self.grid[1] * self.cells))
+        one_hot = F.one_hot(ids, self.classes).permute(0, 3, 1, 2).float()  # [B, C, S, S]
+        sides = (self.grid[0] * self.cells, self.grid[1] * self.cells)
+        shares = F.adaptive_avg_pool2d(one_hot, sides)  # [B, C, h * cells, w * cells]
         return F.unfold(shares, self.cells, stride=self.cells).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""What all tasks that make images share: a model of code sequences under a condition."""
+"""A model of code sequences under a condition, which all tasks that generate images share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Prefix(NamedTuple):
 class Condition(Protocol):
     """What a generator is told about an image; also a `torch.nn.Module`, fitted with it.
 
-    length: most vectors. identity: the same where the same is told of the images of a data set.
+    length: most vectors. identity: names what is told; equal where two tell the same of a data set's images.
     """
 
     length: int
@@ -39,7 +39,7 @@ class Condition(Protocol):
 
 
 class NoCondition(nn.Module):
-    """Nothing is told."""
+    """The generator is told nothing."""
 
     length = 0
     identity = "nothing"
@@ -66,7 +66,7 @@ class CodeModel(Protocol):
         """What is minimised, a scalar, for codes int64 [B, T]."""
 
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
+        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length]; see `tasks.parts.networks.decoding.generate`."""
 
@@ -80,10 +80,10 @@ class Autoregressive(PrefixModel):
         return F.cross_entropy(logits.float().flatten(0, 1), ids.flatten())
 
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, generator: torch.Generator, given: Tensor | None
+        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """See `CodeModel`."""
-        return generate(self, prefix.vectors, length, sampling, generator, prefix.real, given)
+        """Codes int64 [B, length], token by token."""
+        return generate(self, prefix.vectors, length, sampling, rng, prefix.real, given)
 
 
 class CodeGenerator(nn.Module):
@@ -98,14 +98,14 @@ class CodeGenerator(nn.Module):
         self.nothing = nn.Parameter(torch.randn(width) * INITIAL)
 
     def loss(self, rows: np.ndarray, ids: Tensor) -> Tensor:
-        """Of some training images with codes int64 [B, T]; the condition of `DROPPED` of them is hidden."""
+        """Loss of some training images with codes int64 [B, T]; the condition of a share `DROPPED` is hidden."""
         prefix = self.condition("train", rows)
         hidden = torch.rand(len(rows), device=ids.device) < DROPPED
         return self.model.loss(self._without(prefix, hidden), ids)
 
     @torch.no_grad()
     def sample(
-        self, split: str, rows: np.ndarray, length: int, sampling: Sampling, draw: torch.Generator, given: Tensor | None
+        self, split: str, rows: np.ndarray, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length] for the conditions of some images; see `tasks.parts.networks.decoding.generate`."""
         prefix = self.condition(split, rows)
@@ -113,10 +113,10 @@ class CodeGenerator(nn.Module):
             everywhere = torch.ones(len(rows), dtype=torch.bool, device=prefix.real.device)
             parts = zip(prefix, self._without(prefix, everywhere), strict=True)
             prefix = Prefix(*(torch.cat(part) for part in parts))
-        return self.model.sample(prefix, length, sampling, draw, given)
+        return self.model.sample(prefix, length, sampling, rng, given)
 
     def _without(self, prefix: Prefix, hidden: Tensor) -> Prefix:
-        """The prefix of nothing in place of some images' [B] own."""
+        """The prefix where the condition of some images is hidden (bool [B]): one vector that stands for none."""
         vectors = torch.where(hidden[:, None, None], self.nothing.to(prefix.vectors.dtype), prefix.vectors)
         first = torch.arange(prefix.real.shape[1], device=hidden.device) == 0
         return Prefix(vectors, torch.where(hidden[:, None], first, prefix.real))

@@ -20,7 +20,7 @@ from tasks.parts.networks.decoding import Sampling
 BATCH = 250
 
 
-class Made(NamedTuple):
+class Generated(NamedTuple):
     """Generated images uint8 [N, H, W, 3] and milliseconds for each, sampled and decoded."""
 
     images: np.ndarray
@@ -33,29 +33,28 @@ def make_images(
     split: str,
     sampling: Sampling,
     given: Callable[[Tensor], Tensor] | None = None,
-) -> Made:
-    """One image for each of a split, under that one's condition.
+) -> Generated:
+    """A generated image for each image of a split, under the same condition.
 
     Args:
         work: it has codes; the split's tell the decoder, the shape and what is given.
-        given: from whole sequences int64 [B, T] to the first codes [B, G] that are not to be made.
+        given: from whole sequences int64 [B, T] to the first codes [B, G], which are not generated.
     """
     codes, device = work.codes_of(split), work.device
     assert codes is not None
-    draw = torch.Generator(device).manual_seed(work.seed)
+    rng = torch.Generator(device).manual_seed(work.seed)
     parts = []
     started = time.perf_counter()
     for start in range(0, len(codes), BATCH):
         rows = np.arange(start, min(start + BATCH, len(codes)))
-        whole = sequences(codes, rows, device)
+        whole = sequences(codes, rows, device)  # [B, T]
         # token by token there is little to multiply: on a CPU bf16 takes twice as long as float32
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            made = generator.sample(
-                split, rows, whole.shape[1], sampling, draw, None if given is None else given(whole)
-            )
-        parts.append(to_uint8(codes.decode(made.view(len(rows), *codes.array.shape[1:]))))
+            start_codes = None if given is None else given(whole)
+            ids = generator.sample(split, rows, whole.shape[1], sampling, rng, start_codes)  # [B, T]
+        parts.append(to_uint8(codes.decode(ids.view(len(rows), *codes.array.shape[1:]))))
     spent = time.perf_counter() - started
-    return Made(np.concatenate(parts), 1000 * spent / len(codes))
+    return Generated(np.concatenate(parts), 1000 * spent / len(codes))
 
 
 def protocol(sampling: Sampling) -> dict[str, object]:

@@ -18,7 +18,7 @@ from tasks.parts.language.captions import check_captions, one_each
 class TextCondition(nn.Module):
     """Token features of a frozen text encoder, standardised and mapped to the generator's width.
 
-    A training image gets one of its captions at random; the captions of other splits are given once and for all.
+    Each time a training image is read, one of its captions is drawn; images of other splits have one caption each.
 
     Args:
         captions: split name to one caption an image.
@@ -40,12 +40,12 @@ class TextCondition(nn.Module):
         )
 
     def forward(self, split: str, rows: np.ndarray) -> Prefix:
-        """See `tasks.parts.generator.model.Condition`."""
+        """Token features of a caption of each image, [B, L, width], up to the longest caption."""
         if split == "train":
             texts = one_each(self.training_split, rows, self.rng)
         else:
             texts = [self.captions[split][row] for row in rows]
-        ids = self.encoder.tokenize(texts)
+        ids = self.encoder.tokenize(texts)  # [B, length]
         ids = ids[:, : int((ids != 0).sum(1).max())]
         with torch.no_grad(), torch.autocast(self.encoder.word_embeddings.device.type, enabled=False):
             tokens, _ = self.encoder.encode(ids)

@@ -1,4 +1,4 @@
-"""Scores of answers to questions, each with its vector over the questions and their images."""
+"""How answers to the questions of a split are scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All caption metrics of a split at once: texts are checked and cut into words, what cannot run here is skipped."""
+"""All caption metrics of a split: texts are checked and cut into words, and metrics that cannot run are skipped."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def scores(references: References, captions: Captions) -> dict[str, Scored]:
 
 
 def java_scores(references: References, captions: Captions) -> tuple[dict[str, Scored], dict[str, str]]:
-    """The metrics that are Java programs, and why those that are not among them could not be measured."""
-    found, skipped = {}, {}
+    """The metrics that are Java programs, by name; and by name why a metric among them cannot run here."""
+    measured, skipped = {}, {}
     for metric in (meteor, spice):
         try:
-            found[metric.__name__] = metric(references, captions)
+            measured[metric.__name__] = metric(references, captions)
         except DataError as error:
             skipped[metric.__name__] = str(error)
-    return found, skipped
+    return measured, skipped
 
 
 def check_references(references: Mapping[int, Sequence[str]]) -> None:
     """Raises DataError where an image's references are not a list of strings, or none."""
-    for image, own in references.items():
-        if isinstance(own, str) or not own or not all(isinstance(text, str) for text in own):
-            raise DataError(f"the captions of image {image} are not a list of strings: {own!r:.60}")
+    for image, texts in references.items():
+        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"the captions of image {image} are not a list of strings: {texts!r:.60}")
 
 
 def tokenized(captions: Mapping[int, str], references: Mapping[int, Sequence[str]]) -> tuple[References, Captions]:
-    """What the metrics take, in the order of the captions.
+    """References and captions as the metrics take them: cut into words, in the order of the captions.
 
     Args:
         captions: image number to the caption that is scored. references: image number to its true captions.

@@ -1,4 +1,4 @@
-"""Captions of a split, one for each image."""
+"""A caption for each image of a split."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def check_captions(split: Split) -> None:
         raise DataError(f"the {split.name} split has images without a caption")
 
 
-def one_each(split: Split, rows: Iterable[int], draw: np.random.Generator) -> list[str]:
+def one_each(split: Split, rows: Iterable[int], rng: np.random.Generator) -> list[str]:
     """One caption, drawn at random, of each of these images."""
-    return [own[int(draw.integers(len(own)))] for own in (split.captions[row] for row in rows)]
+    return [texts[int(rng.integers(len(texts)))] for texts in (split.captions[row] for row in rows)]

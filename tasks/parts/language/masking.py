@@ -14,16 +14,16 @@ from bench.text.words import word_positions
 
 BATCH = 4096
 NEVER = np.iinfo(np.int64).max
-"""The turn of a position that is never masked."""
+"""Rank of positions that are never masked: padding, start, end."""
 
 
-def masking_turns(ids: Tensor, draw: np.random.Generator) -> np.ndarray:
-    """At each position of captions [N, L] when its word is masked, from 0; `NEVER` where no word is.
+def masking_ranks(ids: Tensor, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which each caption's words are masked: ranks from 0, int64 [N, L], `NEVER` where no word is.
 
-    What is below k are k random words of each caption, all of them where it has fewer.
+    So the positions with a rank below k are k random words of a caption, or all of them where it has fewer.
     """
     words = word_positions(ids).numpy()
-    noise = np.where(words, draw.random(words.shape), np.inf)
+    noise = np.where(words, rng.random(words.shape), np.inf)
     return np.where(words, noise.argsort(1).argsort(1), NEVER)
 
 
@@ -41,8 +41,8 @@ def piece_names(words: WordPredictor, captions: Sequence[str]) -> dict[int, str]
     plain = sorted({word for caption in captions for word in re.findall(r"\w+|[^\w\s]", caption.lower())})
     names: dict[int, str] = {}
     for start in range(0, len(plain), BATCH):
-        part = plain[start : start + BATCH]
-        for word, row in zip(part, words.tokenize(part).tolist(), strict=True):
+        batch = plain[start : start + BATCH]
+        for word, row in zip(batch, words.tokenize(batch).tolist(), strict=True):
             _, *pieces, _ = (id_ for id_ in row if id_ != 0)
             if len(pieces) == 1:
                 names[pieces[0]] = word if pieces[0] not in names else "unknown"

@@ -11,15 +11,16 @@ from bench.contracts.data import Question
 from tasks.parts.language.vocabulary import Vocabulary
 
 OUTSIDE = -1
-"""The class of an answer that is none of the classes, and the number of a question that is not there."""
+"""Class of an answer that is none of the classes; number that fills up where an image has fewer questions."""
 
 
 @dataclass(frozen=True)
 class QuestionIndex:
-    """Q questions sorted by image.
+    """A split's Q questions, sorted by image.
 
-    order: their positions in the split's list. ids: int64 [Q, L]. answers: classes int64 [Q]. images: the numbers of
-    the images that have questions; those of images[i] are starts[i] to starts[i + 1].
+    order: their positions in the split's list, int64 [Q]. ids: their words, int64 [Q, L]. answers: classes int64 [Q].
+    images: the numbers of the I images that have questions, int64 [I]. starts: int64 [I + 1]; the questions about
+    images[i] have the numbers starts[i] to starts[i + 1].
     """
 
     order: np.ndarray
@@ -32,7 +33,7 @@ class QuestionIndex:
     def of(
         cls, questions: Sequence[Question], vocabulary: Vocabulary, answers: Sequence[str], length: int
     ) -> QuestionIndex:
-        """Questions of `length` word ids, with classes numbered as in `answers`."""
+        """The questions in order; each cut or padded to `length` words, classes numbered as in `answers`."""
         image = np.array([question.image for question in questions], np.int64)
         order = np.argsort(image, kind="stable")
         number = {answer: i for i, answer in enumerate(answers)}
@@ -42,16 +43,16 @@ class QuestionIndex:
         return cls(order, ids, classes, images, np.append(starts, len(order)))
 
     def of_images(
-        self, rows: np.ndarray, most: int | None = None, draw: np.random.Generator | None = None
+        self, rows: np.ndarray, most: int | None = None, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Numbers int64 [B, n] of the questions of images[rows], `OUTSIDE` where an image has fewer than n.
+        """Numbers int64 [B, n] of the questions about images[rows], `OUTSIDE` where an image has fewer than n.
 
-        most: how many to draw where an image has more.
+        most, rng: where an image has more questions than `most`, so many of them are drawn.
         """
         groups = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
-        if most is not None and draw is not None:
-            groups = [draw.choice(own, most, replace=False) if len(own) > most else own for own in groups]
-        found = np.full((len(rows), max(map(len, groups))), OUTSIDE)
-        for slots, own in zip(found, groups, strict=True):
-            slots[: len(own)] = own
-        return found
+        if most is not None and rng is not None:
+            groups = [rng.choice(group, most, replace=False) if len(group) > most else group for group in groups]
+        numbers = np.full((len(rows), max(map(len, groups))), OUTSIDE)
+        for slots, group in zip(numbers, groups, strict=True):
+            slots[: len(group)] = group
+        return numbers

@@ -1,4 +1,4 @@
-"""Whether codes are to each other as the words they are matched to: LG-VQ's similarity MSE."""
+"""LG-VQ's similarity MSE of captions: which codes are matched to their words, and what chance would give."""
 
 from __future__ import annotations
 
@@ -40,19 +40,21 @@ def word_directions(
     images = torch.zeros(encoder.vocabulary, dtype=torch.float64)
     for start in range(0, len(codes), BATCH):
         rows = np.arange(start, min(start + BATCH, len(codes)))
-        means = standardised(codes.vectors(rows, device), reader).mean(1).cpu()
+        means = standardised(codes.vectors(rows, device), reader).mean(1).cpu()  # [B, D]
         captions = [split.captions[row] for row in rows.tolist()]
-        owner = torch.tensor([number for number, own in enumerate(captions) for _ in own])
-        ids = encoder.tokenize([caption for own in captions for caption in own])
+        image = torch.tensor([number for number, texts in enumerate(captions) for _ in texts])  # [captions]
+        ids = encoder.tokenize([caption for texts in captions for caption in texts])  # [captions, L]
         words = word_positions(ids)
-        pairs = torch.stack([owner[:, None].expand_as(ids)[words], ids[words]]).unique(dim=1)
+        pairs = torch.stack([image[:, None].expand_as(ids)[words], ids[words]]).unique(
+            dim=1
+        )  # (image, word) [2, pairs]
         total.index_add_(0, pairs[1], means[pairs[0]])
         images.index_add_(0, pairs[1], torch.ones(pairs.shape[1], dtype=torch.float64))
     return total / images.clamp(min=1)[:, None]
 
 
 def caption_similarity(
-    codes: Codes, ids: Tensor, words: Tensor, directions: Tensor, reader: CodeReader, draw: np.random.Generator
+    codes: Codes, ids: Tensor, words: Tensor, directions: Tensor, reader: CodeReader, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Similarity MSE of each caption with two words, by variant: "" and "random-match".
 
@@ -60,19 +62,19 @@ def caption_similarity(
         codes: one image a caption. ids: captions int64 [N, L]. words: embeddings [V, T].
         directions: see `word_directions`. reader: what standardises the codes.
     """
-    found: dict[str, list[float]] = {"": [], "random-match": []}
-    for row, own in _several_words(ids):
-        vectors = standardised(codes.vectors(np.array([row]), torch.device("cpu")), reader)[0]
-        nearest = (F.normalize(directions[own], dim=-1) @ F.normalize(vectors, dim=-1).T).argmax(1)
-        anywhere = torch.from_numpy(draw.integers(len(vectors), size=len(own)))
-        for variant, places in zip(found, (nearest, anywhere), strict=True):
-            found[variant].append(similarity_mse(words[own], vectors[places]))
-    return {variant: np.array(values) for variant, values in found.items()}
+    scores: dict[str, list[float]] = {"": [], "random-match": []}
+    for row, pieces in _several_words(ids):
+        vectors = standardised(codes.vectors(np.array([row]), torch.device("cpu")), reader)[0]  # [h*w, D]
+        nearest = (F.normalize(directions[pieces], dim=-1) @ F.normalize(vectors, dim=-1).T).argmax(1)  # [pieces]
+        anywhere = torch.from_numpy(rng.integers(len(vectors), size=len(pieces)))
+        for variant, places in zip(scores, (nearest, anywhere), strict=True):
+            scores[variant].append(similarity_mse(words[pieces], vectors[places]))
+    return {variant: np.array(values) for variant, values in scores.items()}
 
 
 def orthogonal_similarity(ids: Tensor, words: Tensor) -> np.ndarray:
     """Similarity MSE of each caption with two words if all codes were at right angles to each other."""
-    return np.array([similarity_mse(words[own], torch.eye(len(own))) for _, own in _several_words(ids)])
+    return np.array([similarity_mse(words[pieces], torch.eye(len(pieces))) for _, pieces in _several_words(ids)])
 
 
 def standardised(vectors: Tensor, reader: CodeReader) -> Tensor:
@@ -83,6 +85,6 @@ def standardised(vectors: Tensor, reader: CodeReader) -> Tensor:
 def _several_words(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Number and different word pieces of each caption that has at least two."""
     for row, (caption, words) in enumerate(zip(ids, word_positions(ids), strict=True)):
-        own = caption[words].unique()
-        if len(own) > 1:
-            yield row, own
+        pieces = caption[words].unique()
+        if len(pieces) > 1:
+            yield row, pieces

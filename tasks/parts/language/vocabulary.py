@@ -1,4 +1,4 @@
-"""Words as numbers: the plain vocabulary of task heads that read text."""
+"""The plain vocabulary of task heads that read text: words as numbers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str], length: int) -> np.ndarray:
         """Ids int64 [N, length]: words in lower case, cut to length - 1, then the end, then padding."""
-        found = np.full((len(texts), length), PADDING, np.int64)
-        for row, text in zip(found, texts, strict=True):
+        ids = np.full((len(texts), length), PADDING, np.int64)
+        for row, text in zip(ids, texts, strict=True):
             words = _words(text)[: length - 1]
             numbers = [*(self.ids.get(word, UNKNOWN) for word in words), END]
             row[: len(numbers)] = numbers
-        return found
+        return ids
 
 
 def _words(text: str) -> list[str]:
+    """Words in lower case, without marks."""
     return WORD.findall(text.lower())

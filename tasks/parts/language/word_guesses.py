@@ -1,4 +1,4 @@
-"""Guesses of masked words: made, scored, and shown."""
+"""Guesses of masked words: how a `WordPredictor` gives them, their scores, and a table of examples."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ SHOWN = 12
 def guess(
     words: WordPredictor, vectors: Vectors, ids: Tensor, masked: np.ndarray, mask_at: MaskAt, device: torch.device
 ) -> np.ndarray:
-    """The likeliest word at each position, ids int64 [N, L]."""
-    found = np.empty(ids.shape, np.int64)
+    """The likeliest word at each position, int64 [N, L].
+
+    Args:
+        words: predicts masked words. vectors: code vectors of the captions' images.
+        ids: captions int64 [N, L]. masked: bool [N, L]. mask_at: where the predictor masks them.
+    """
+    guesses = np.empty(ids.shape, np.int64)
     for start in range(0, len(ids), BATCH):
         rows = np.arange(start, min(start + BATCH, len(ids)))
         predict = torch.from_numpy(masked[rows]).to(device)
         with torch.inference_mode():
-            logits = words.word_logits(vectors(rows), ids[rows].to(device), predict, mask_at)
-        found[rows] = logits.argmax(-1).cpu().numpy()
-    return found
+            logits = words.word_logits(vectors(rows), ids[rows].to(device), predict, mask_at)  # [B, L, V]
+        guesses[rows] = logits.argmax(-1).cpu().numpy()
+    return guesses
 
 
 def score_words(
@@ -43,13 +48,18 @@ def score_words(
 def word_table(
     captions: Sequence[str], ids: np.ndarray, masked: np.ndarray, guesses: dict[str, np.ndarray], names: dict[int, str]
 ) -> str:
-    """Evenly spaced captions with a masked word of each and the guesses, for a person to look at."""
+    """A Markdown table for a person to look at: evenly spaced captions, a masked word of each, and the guesses.
+
+    Args:
+        captions: N of them. ids: int64 [N, L]. masked: bool [N, L]. guesses: by variant, int64 [N, L].
+        names: texts of word pieces, by id.
+    """
     columns = [variant for variant in guesses if "shuffled" not in variant and variant != "most-frequent"]
     heading = ["caption", "masked word", *(variant.replace("-", " ") or "guess" for variant in columns)]
     lines = [heading, ["---"] * len(heading)]
-    having = np.flatnonzero(masked.any(1))
-    for row in having[np.linspace(0, len(having) - 1, min(SHOWN, len(having))).astype(int)]:
+    with_mask = np.flatnonzero(masked.any(1))
+    for row in with_mask[np.linspace(0, len(with_mask) - 1, min(SHOWN, len(with_mask))).astype(int)]:
         place = masked[row].argmax()
-        found = [ids[row, place], *(guesses[variant][row, place] for variant in columns)]
-        lines.append([captions[row], *(names.get(int(id_), f"piece {id_}") for id_ in found)])
+        pieces = [ids[row, place], *(guesses[variant][row, place] for variant in columns)]
+        lines.append([captions[row], *(names.get(int(id_), f"piece {id_}") for id_ in pieces)])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -38,5 +38,4 @@ class Answerer(nn.Module):
         context = None if self.reader is None else self.image(self.reader(vectors))
         hidden = self.question(self.words(ids), ids != PADDING, context)  # [B * n, L, W]
         last = hidden[torch.arange(len(ids), device=ids.device), (ids == END).int().argmax(1)]  # [B * n, W]
-        logits: Tensor = self.answer(last)
-        return logits
+        return self.answer(last)

@@ -14,8 +14,11 @@ from bench.errors import TrainingDiverged
 from bench.presets import Budget
 
 SAMPLE = 2048
+"""Training images that code vectors are standardised over."""
 WARM_UP = 0.05
+"""Share of the steps in which the learning rate rises."""
 CHECK_EVERY = 50
+"""Steps between looks at the loss: each look makes a GPU wait."""
 
 PROTOCOL = {
     "codes": f"vectors, each dimension standardised over {SAMPLE} training images, then a learned linear map",
@@ -24,9 +27,9 @@ PROTOCOL = {
 
 
 class CodeReader(nn.Module):
-    """Code vectors [B, T, D] to [B, T, width]: standardised by what the training split holds, then linear.
+    """Code vectors [B, T, D] to [B, T, width]: each dimension standardised over training images, then a linear map.
 
-    So a head meets vectors of the same scale whatever the method. A dimension that never varies becomes zero.
+    So a head sees vectors of the same scale whatever the method. A dimension that never varies becomes zero.
     """
 
     mean: Tensor
@@ -35,7 +38,7 @@ class CodeReader(nn.Module):
     def __init__(self, training: Codes, width: int) -> None:
         super().__init__()
         rows = np.linspace(0, len(training) - 1, min(SAMPLE, len(training))).astype(np.int64)
-        vectors = training.vectors(rows, torch.device("cpu")).flatten(0, 1).double()
+        vectors = training.vectors(rows, torch.device("cpu")).flatten(0, 1).double()  # [images * positions, D]
         deviation = vectors.std(0, correction=0)
         varies = deviation > 1e-6 * vectors.abs().max()
         self.register_buffer("mean", vectors.mean(0).float())
@@ -43,9 +46,8 @@ class CodeReader(nn.Module):
         self.linear = nn.Linear(training.width, width)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """[B, T, width]"""
-        read: Tensor = self.linear((vectors - self.mean) * self.scale)
-        return read
+        """Standardised and mapped vectors [B, T, width]."""
+        return self.linear((vectors - self.mean) * self.scale)
 
 
 def fit(model: nn.Module, loss: Callable[[], Tensor], budget: Budget, device: torch.device) -> None:
@@ -81,5 +83,6 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def _rate(step: int, steps: int) -> float:
+    """Factor on the learning rate: a linear warm-up and a cosine to zero."""
     done = (step + 1) / steps
     return min(1.0, done / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))

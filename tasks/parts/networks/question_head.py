@@ -1,4 +1,4 @@
-"""Heads that read an image's codes once for all questions (or expressions) about it: how they are fitted, and asked."""
+"""Fitting heads that read an image's codes once for all questions (or expressions) about it, and their outputs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tasks.parts.language.vocabulary import PADDING
 from tasks.parts.networks import head
 
 PER_IMAGE = 16
+"""Questions about an image in a training step, at most."""
 BATCH = 250
 """Images at once where nothing is fitted."""
 
@@ -62,8 +63,8 @@ def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device
 def _outputs(
     network: Network, questions: QuestionIndex, rows: np.ndarray, numbers: np.ndarray, vectors: Vectors
 ) -> Tensor:
-    """[B * n, ...] of the questions [B, n] of questions.images[rows]; where no question stands, anything."""
-    ids = questions.ids[numbers.reshape(-1)]
+    """Outputs [B * n, ...] for the questions `numbers` [B, n] about questions.images[rows]; anything at `OUTSIDE`."""
+    ids = questions.ids[numbers.reshape(-1)]  # [B * n, L]
     longest = int((ids != PADDING).sum(1).max())
-    codes = vectors(questions.images[rows])
+    codes = vectors(questions.images[rows])  # [B, h*w, D]
     return network(torch.from_numpy(ids[:, :longest]).to(codes.device), codes)

@@ -15,7 +15,7 @@ from bench.system import streams
 from bench.system.batches import shuffled
 from tasks.parts.image_controls import own_vectors
 from tasks.parts.language.captions import one_each
-from tasks.parts.language.masking import masking_turns
+from tasks.parts.language.masking import masking_ranks
 from tasks.parts.networks import head
 from tasks.parts.networks.transformer import Transformer
 
@@ -88,7 +88,7 @@ def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
         ids = encoder.tokenize(one_each(split, np.repeat(rows, PER_IMAGE), rng))  # [C, L], C = B x PER_IMAGE
         ids = ids[:, : int((ids != PADDING).sum(1).max())]
         counts = rng.integers(1, MOST + 1, (len(ids), 1))
-        predict = torch.from_numpy(masking_turns(ids, rng) < counts).to(device)  # bool [C, L]
+        predict = torch.from_numpy(masking_ranks(ids, rng) < counts).to(device)  # bool [C, L]
         ids = ids.to(device)
         hidden = probe(vectors(rows), ids, predict)
         # hidden is [C, L, W]; only masked positions reach the vocabulary
