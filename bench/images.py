@@ -25,8 +25,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
     pixels = images.detach().float().permute(0, 2, 3, 1).add(1).mul(127.5)
     if not bool(pixels.isfinite().all()):
         raise ValueError("an image holds a pixel that is not finite")
-    array: np.ndarray = pixels.add(0.5).floor().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return array
+    return pixels.add(0.5).floor().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def to_float(pixels: np.ndarray, device: torch.device) -> Tensor:
@@ -36,20 +35,20 @@ def to_float(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def grid_png(images: np.ndarray, columns: int, scale: int = 1) -> bytes:
-    """Images uint8 [N, H, W, 3] as one PNG, row by row, each pixel `scale` pixels wide; missing ones are white."""
+    """Images uint8 [N, H, W, 3] as a PNG, row by row, each pixel `scale` pixels wide; empty places are white."""
     count, height, width, _ = images.shape
     rows = -(-count // columns)
-    cells = np.full((rows * columns, height * scale + GAP, width * scale + GAP, 3), 255, np.uint8)
-    cells[:count, :-GAP, :-GAP] = images.repeat(scale, axis=1).repeat(scale, axis=2)
-    sheet = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-    sheet = sheet.reshape(rows * cells.shape[1], columns * cells.shape[2], 3)[:-GAP, :-GAP]
+    tiles = np.full((rows * columns, height * scale + GAP, width * scale + GAP, 3), 255, np.uint8)
+    tiles[:count, :-GAP, :-GAP] = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    sheet = tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2)  # [rows, H, columns, W, 3]
+    sheet = sheet.reshape(rows * tiles.shape[1], columns * tiles.shape[2], 3)[:-GAP, :-GAP]
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
 def comparison_png(originals: np.ndarray, others: np.ndarray, columns: int, scale: int = 1) -> bytes:
-    """Two sets uint8 [N, H, W, 3] as one PNG: each row of originals stands above the row of their counterparts."""
+    """Two sets uint8 [N, H, W, 3] as a PNG: each row of originals stands above the row of their counterparts."""
     rows = [
         images[start : start + columns] for start in range(0, len(originals), columns) for images in (originals, others)
     ]

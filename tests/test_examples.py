@@ -61,8 +61,12 @@ def test_all_examples_together_leave_records(tmp_path: Path) -> None:
     words += ["--set", "reconstruction.extractors=('tinyclip',)"]  # the others take longer than the rest of this test
     ran = subprocess.run(
         [sys.executable, "-m", "bench", "run", *words, "--engine", "serial", "--device", "cpu"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
     assert ran.returncode == 0, ran.stderr
     records = RecordStore(tmp_path / "results").all().records
     values = {(record.method.name, record.task): record.metrics for record in records}

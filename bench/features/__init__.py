@@ -1,1 +1,1 @@
-"""Feature extractors, one file each, and how their weights are found."""
+"""Feature extractors, one file each, and where their weights are."""

@@ -41,8 +41,7 @@ class Dinov2:
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, 384]."""
         mean, std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, STD))
-        found: Tensor = self.network((resized(images, SIDE, self.device) / 255 - mean) / std)
-        return found
+        return self.network((resized(images, SIDE, self.device) / 255 - mean) / std)
 
     @functools.cached_property
     def network(self) -> Any:

@@ -46,8 +46,7 @@ class EfficientNetLite0:
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, 320]."""
         scaled = (resized(images, SIDE, self.device) - 127) / 128
-        pooled: Tensor = self.network(scaled.contiguous(memory_format=torch.channels_last)).mean((2, 3))
-        return pooled
+        return self.network(scaled.contiguous(memory_format=torch.channels_last)).mean((2, 3))
 
     @functools.cached_property
     def network(self) -> nn.Module:

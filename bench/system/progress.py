@@ -21,12 +21,16 @@ def reporter(label: str) -> Progress:
 
 
 class _Bar:
+    """A bar on a terminal, a new one for each kind of work (`what`)."""
+
     def __init__(self, label: str) -> None:
         self.label = label
         self.what = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
         if what != self.what:
+            if self.what:
+                self.bar.close()
             self.what = what
             self.bar = tqdm(total=total, desc=f"{self.label}: {what}", leave=False)
         self.bar.update(done - self.bar.n)
@@ -36,6 +40,8 @@ class _Bar:
 
 
 class _Lines:
+    """A line in a log, at most one in `LINE_EVERY` seconds."""
+
     def __init__(self, label: str) -> None:
         self.label = label
         self.last = time.monotonic()

@@ -27,7 +27,7 @@ SHA256 = {
 LAYERS, HEADS, WIDTH = 6, 12, 384
 LENGTH = 30
 LONGEST_WORD = 100
-"""Characters; BERT takes a longer word for an unknown one."""
+"""Characters; to BERT, a longer word is unknown."""
 START, END, MASK = 101, 102, 103
 """BERT's ids; padding is 0."""
 
@@ -54,12 +54,12 @@ class MiniLm:
         self.word_embeddings = self.weights["embeddings.word_embeddings.weight"]
 
     def tokenize(self, texts: list[str]) -> Tensor:
-        """int64 [B, L]"""
+        """Ids int64 [B, L]: start, word pieces, end, then 0."""
         ids = torch.zeros(len(texts), self.length, dtype=torch.int64)
         for row, text in enumerate(texts):
             pieces = [self.pieces[piece] for word in split_words(text) for piece in word_pieces(word, self.pieces)]
-            found = [START, *pieces[: self.length - 2], END]
-            ids[row, : len(found)] = torch.tensor(found)
+            sequence = [START, *pieces[: self.length - 2], END]
+            ids[row, : len(sequence)] = torch.tensor(sequence)
         return ids
 
     @torch.no_grad()
@@ -80,12 +80,12 @@ class MiniLm:
         return fingerprint.of_value([SHA256, LENGTH])
 
     def _layer(self, name: str, x: Tensor, real: Tensor) -> Tensor:
-        """A post-norm BERT layer."""
+        """A post-norm BERT layer: x [B, L, 384] to the same, real [B, L] False at padding."""
         batch, length, _ = x.shape
         query, key, value = (
             self._linear(f"{name}.attention.self.{part}", x).view(batch, length, HEADS, -1).transpose(1, 2)
             for part in ("query", "key", "value")
-        )
+        )  # [B, heads, L, 384 / heads]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])
         mixed = self._linear(f"{name}.attention.output.dense", mixed.transpose(1, 2).reshape(batch, length, WIDTH))
         x = self._norm(f"{name}.attention.output.LayerNorm", x + mixed)
@@ -100,10 +100,10 @@ class MiniLm:
 
 
 def check(path: Path, expected: str) -> None:
-    """Make sure that a file is the one that the hash was taken of.
+    """Check a file's sha256.
 
     Raises:
-        DataError: it is not, or is not there.
+        DataError: it is another, or the file is missing.
     """
     try:
         actual = sha256_of(path)
@@ -121,7 +121,7 @@ def split_words(text: str) -> list[str]:
 
 def word_pieces(word: str, pieces: dict[str, int]) -> list[str]:
     """WordPiece: the longest known beginning, then the longest known continuation, and so on."""
-    found, start = [], 0
+    parts, start = [], 0
     if len(word) > LONGEST_WORD:
         return ["[UNK]"]
     while start < len(word):
@@ -129,9 +129,9 @@ def word_pieces(word: str, pieces: dict[str, int]) -> list[str]:
         end = next((end for end in range(len(word), start, -1) if mark + word[start:end] in pieces), None)
         if end is None:
             return ["[UNK]"]
-        found.append(mark + word[start:end])
+        parts.append(mark + word[start:end])
         start = end
-    return found
+    return parts
 
 
 def _folder() -> Path:

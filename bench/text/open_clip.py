@@ -1,4 +1,4 @@
-"""Any CLIP of open_clip, by name and weights: `open_clip:ViT-B-32-quickgelu/openai` is LG-VQ's."""
+"""Any CLIP of open_clip, by model and weights; LG-VQ's is `open_clip:ViT-B-32-quickgelu/openai`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OpenClip:
     """A CLIP of open_clip, `open_clip:MODEL/WEIGHTS`; weights are a tag (downloaded) or the path of a file."""
 
     mask_id = 0
-    """CLIP has no mask token; padding, the piece "!", is the least telling one."""
+    """CLIP has no mask token; its padding, which is the piece "!", says least."""
 
     def __init__(self, argument: str, device: torch.device) -> None:
         model, _, weights = argument.partition("/")
@@ -73,9 +73,8 @@ class OpenClip:
         return {word: i for word, i in pieces if re.fullmatch("[a-z]+", word)}
 
     def tokenize(self, texts: list[str]) -> Tensor:
-        """int64 [B, L]"""
-        ids: Tensor = self.tokenizer([text.lower().replace("\n", " ") for text in texts], context_length=self.length)
-        return ids
+        """Ids int64 [B, L]: start, word pieces, end, then 0."""
+        return self.tokenizer([text.lower().replace("\n", " ") for text in texts], context_length=self.length)
 
     @torch.no_grad()
     def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,8 +94,7 @@ class OpenClip:
             torch.tensor(values, device=images.device).view(3, 1, 1) for values in (visual.image_mean, visual.image_std)
         )
         resized = torch.nn.functional.interpolate(images, (side, side), mode="bicubic", antialias=True)
-        found: Tensor = self.clip.encode_image(((resized.clamp(-1, 1) + 1) / 2 - mean) / std)
-        return found
+        return self.clip.encode_image(((resized.clamp(-1, 1) + 1) / 2 - mean) / std)
 
     def fingerprint(self) -> str:
         """sha256 of model name, length and all weights; where the weights came from does not count."""

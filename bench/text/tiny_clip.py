@@ -1,7 +1,7 @@
 """tiny-clip: a small CLIP for the built-in data sets, trained by `scripts/train_tiny_clip.py` and kept in the project.
 
-Its towers are open_clip's, with the same names of weights, written out in plain torch so that they run where open_clip
-is not installed; a test holds them to open_clip's own.
+Its towers are open_clip's, with the same names of weights, written out in plain torch: importing open_clip takes three
+seconds, which every run would pay for the default encoder. A test holds them to open_clip.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAD, MASK, UNKNOWN = 0, 1, 2
 
 
 class Vocabulary:
-    """Words to word pieces, those of CLIP's own vocabulary that occur in the training captions.
+    """From words to word pieces: those pieces of CLIP's vocabulary that occur in the training captions.
 
     pieces: their texts in the order of their ids. words: word to the ids of its pieces.
     """
@@ -46,8 +46,8 @@ class Vocabulary:
 
     def ids(self, text: str, length: int) -> list[int]:
         """At most `length` ids, start and end included; a word that is not known is one unknown piece."""
-        found = [id_ for word in split_words(text) for id_ in self.words.get(word, [UNKNOWN])]
-        return [self.start, *found[: length - 2], self.end]
+        pieces = [id_ for word in split_words(text) for id_ in self.words.get(word, [UNKNOWN])]
+        return [self.start, *pieces[: length - 2], self.end]
 
 
 def split_words(text: str) -> list[str]:
@@ -86,11 +86,11 @@ class TinyClip:
         }
 
     def tokenize(self, texts: list[str]) -> Tensor:
-        """int64 [B, L]"""
+        """Ids int64 [B, L]: start, word pieces, end, then 0."""
         ids = torch.zeros(len(texts), self.length, dtype=torch.int64)
         for row, text in enumerate(texts):
-            found = self.vocabulary_table.ids(text, self.length)
-            ids[row, : len(found)] = torch.tensor(found)
+            sequence = self.vocabulary_table.ids(text, self.length)
+            ids[row, : len(sequence)] = torch.tensor(sequence)
         return ids
 
     @torch.no_grad()

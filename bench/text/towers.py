@@ -22,22 +22,21 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"c_fc": nn.Linear(width, 4 * width), "c_proj": nn.Linear(4 * width, width)})
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """[B, N, width]; mask: [N, N], added to the attention."""
+        """Hidden states [B, N, width] of x, likewise; mask [N, N] is added to the attention."""
         y = self.ln_1(x)
         x = x + self.attn(y, y, y, need_weights=False, attn_mask=mask, is_causal=mask is not None)[0]
-        inner: Tensor = self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
-        return x + inner
+        return x + self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
 
 
 class Transformer(nn.Module):
-    """Blocks, one after the other."""
+    """A stack of blocks."""
 
     def __init__(self, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.resblocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, N, width]"""
+        """Hidden states [B, N, width] of x, likewise."""
         for block in self.resblocks:
             x = block(x, mask)
         return x
@@ -56,11 +55,10 @@ class Vision(nn.Module):
         self.proj = nn.Parameter(torch.zeros(width, embed))
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, 3, S, S] to [B, embed]."""
-        patches = self.conv1(images).flatten(2).transpose(1, 2)
+        """Images [B, 3, S, S] to features [B, embed]."""
+        patches = self.conv1(images).flatten(2).transpose(1, 2)  # [B, patches, width]
         x = torch.cat([self.class_embedding.expand(len(images), 1, -1), patches], 1) + self.positional_embedding
-        pooled: Tensor = self.ln_post(self.transformer(self.ln_pre(x))[:, 0])
-        return pooled @ self.proj
+        return self.ln_post(self.transformer(self.ln_pre(x))[:, 0]) @ self.proj
 
 
 class Towers(nn.Module):
@@ -79,12 +77,11 @@ class Towers(nn.Module):
         self.logit_scale = nn.Parameter(torch.zeros(()))
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """[B, 3, S, S] in [-1, 1] to [B, embed], not normalised."""
-        features: Tensor = self.visual(images)
-        return features
+        """Images [B, 3, S, S] in [-1, 1] to features [B, embed], not normalised."""
+        return self.visual(images)
 
     def encode_text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Ids [B, L] to token features [B, L, width] and, from the end token (the largest id), [B, embed]."""
+        """Ids [B, L] to token features [B, L, width] and the end token's (the largest id), projected [B, embed]."""
         length = ids.shape[1]
         x = self.token_embedding(ids) + self.positional_embedding[:length]
         tokens = self.ln_final(self.transformer(x, causal_mask(length, ids.device)))
