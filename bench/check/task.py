@@ -82,7 +82,7 @@ def has_finite_values(trial: TaskTrial) -> None:
             if not np.isfinite(score.value) or score.n < 1:
                 raise ContractError(f"{name} {kind} is {score.value} of {score.n} examples")
         for name, cost in result.cost.items():
-            if type(cost) is not float:
+            if not isinstance(cost, float):
                 raise ContractError(f"the cost {name} is a {type(cost).__name__}, no float")
 
 

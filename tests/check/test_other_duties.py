@@ -29,6 +29,7 @@ METRICS = [
     ("closeness", "gives finite", IMAGES, f"{IMAGES}    values = values + np.inf\n", "identical: it gives inf"),
     ("closeness", "is best", "higher_is_better=True", "higher_is_better=False", "though lower is better"),
     ("closeness", "is best", "made.astype(float) - originals", "made.astype(float)", "noisy gives"),
+    ("closeness", "is best", IMAGES, f"{IMAGES}    values *= 0\n", "gives 0 whatever is compared"),
     ("closeness", "measures each", IMAGES, f"{IMAGES}    values -= len(made)\n", "depends on its batch"),
     ("closeness", "gives the same", IMAGES, f"{IMAGES}    values += {FREE}\n", "a second call gives another value"),
     ("closeness", "leaves its", "    return values", "    made += 1\n    return values", "changes its arguments"),
@@ -99,6 +100,11 @@ def test_a_metric_that_only_tasks_call_is_not_asked(answers: Answers) -> None:
     edits = [(', compares="images"', ""), ('    metrics=(Metric("bright', '    metrics=("closeness", Metric("bright')]
     lines = answers("metric", "closeness", *edits)
     assert [line.status for line in lines] == ["ok", "skip", "skip"]
+
+
+def test_a_file_that_cannot_be_imported_is_a_broken_duty(answers: Answers) -> None:
+    edits = [("import hashlib\n", "import hashlib\nimport no_such_module\n")]
+    assert "ModuleNotFoundError: No module named 'no_such_module' (edited_" in answers("metric", "gap", *edits)[1].text
 
 
 def test_an_encoder_without_its_weights_is_skipped_with_its_reason(answers: Answers) -> None:
