@@ -26,17 +26,21 @@ class _Bar:
     def __init__(self, label: str) -> None:
         self.label = label
         self.what = ""
+        self.bar: tqdm | None = None
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        if what != self.what:
-            if self.what:
-                self.bar.close()
+        if self.bar is None or what != self.what:
+            self._close()
             self.what = what
             self.bar = tqdm(total=total, desc=f"{self.label}: {what}", leave=False)
         self.bar.update(done - self.bar.n)
         if done == total:
+            self._close()
+
+    def _close(self) -> None:
+        if self.bar is not None:
             self.bar.close()
-            self.what = ""
+        self.bar = None
 
 
 class _Lines:
