@@ -59,9 +59,9 @@ def main() -> None:
     given = parser.parse_args()
     fingerprint.PLUMBING |= EARLIER_PLUMBING
     old, new = (Code(tree) for tree in (given.old.resolve(), ROOT))
-    values = Values(*given.same_values) if given.same_values else None
     store = RecordStore(given.results)
     new_keys = dict(zip(old.keys(), new.keys(), strict=True))
+    values = Values(*given.same_values, new) if given.same_values else None
     counts = {"code": 0, "values": 0}
     for record in store.all().records:
         key = new_keys.get(record.key)
@@ -117,10 +117,11 @@ class Code:
 
 
 class Values:
-    """The same commands' results at two commits."""
+    """The same commands' results at two commits; the newer ones have to come from today's code."""
 
-    def __init__(self, old: Path, new: Path) -> None:
+    def __init__(self, old: Path, new: Path, code: Code) -> None:
         self.old, self.new = RecordStore(old), RecordStore(new)
+        self.code = {(row["dataset"], row["method"], row["task"]): row["code"] for row in code.cells.values()}
         self.pairs = list(self._pairs())
 
     def same(self, record: Record) -> bool:
@@ -146,7 +147,8 @@ class Values:
         """Whether two records tell the same: status, names, directions, numbers of examples, values, samples."""
         old, scores = upgraded(a, self.old.scores(a))
         return (
-            a.status == b.status
+            b.code == self.code.get((b.dataset.name, b.method.name, b.task))
+            and a.status == b.status
             and a.skipped.keys() == b.skipped.keys()
             and old.keys() == b.metrics.keys()
             and all(_same_value(old[name], b.metrics[name]) for name in old)
