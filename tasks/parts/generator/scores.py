@@ -48,4 +48,5 @@ def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequen
 def training_images(training: Split, count: int, seed: int) -> np.ndarray:
     """Random training images uint8 [count, H, W, 3], different ones where there are enough: a trivial generator."""
     rows = np.resize(streams.generator(seed, "stand-ins").permutation(len(training)), count)
-    return np.asarray(training.images[rows])
+    images: np.ndarray = np.asarray(training.images[rows])
+    return images
