@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import registry
 from bench.check.file import CHECKS
@@ -12,6 +13,15 @@ from bench.check.samples import Place
 
 SOUND = Path(__file__).with_name("sound_plugin.py")
 Answers = Callable[..., list[Line]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As `check_file` has it: on a busy machine two threads wait for each other for minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
