@@ -33,6 +33,7 @@ from bench.contracts.facts import (
 from bench.contracts.metric import FLOOR, Metric, MetricName
 from bench.contracts.registration import PLUGIN, Entry, read_registrations
 from bench.errors import UsageError, did_you_mean
+from bench.system import fingerprint
 from bench.system.files import ROOT
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Registry(Generic[F]):
             UsageError: the file is not Python, its facts are not what they should be, or a name is taken.
         """
         entries = self._all()
-        read = list(read_registrations(path, module or f"{PLUGIN}{path.stem}", self.variable, self.facts))
+        read = list(read_registrations(path, module or _module_of(path), self.variable, self.facts))
         for entry in read:
             taken = entries.get(entry.name)
             if taken is not None and taken.path != entry.path:
@@ -103,6 +104,11 @@ class Registry(Generic[F]):
                     raise UsageError(f"entry point {point.name!r} names a missing module {point.module!r}")
                 self.add_file(Path(spec.origin), point.module)
         return self._entries
+
+
+def _module_of(path: Path) -> str:
+    """The module name of a file given by --plugin: two files of one name in different folders are two modules."""
+    return f"{PLUGIN}{path.stem}_{fingerprint.of_value(str(path.resolve()))[:8]}"
 
 
 methods = Registry("method", "methods", "methods", MethodFacts)

@@ -147,11 +147,12 @@ def leaderboard(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="Python file with plug-ins.")],
+    data_root: DataRoot = None,
 ) -> None:
     """Hold the plug-ins of a file to their contracts, one line a duty; status 1 if one is not fulfilled."""
     from bench.check import check_file
 
-    report = check_file(file)
+    report = check_file(file, data_root)
     print("\n".join(report.lines))
     raise typer.Exit(0 if report.sound else 1)
 

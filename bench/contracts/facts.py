@@ -58,8 +58,8 @@ class MetricFacts:
 
     compares: what the harness calls the function with, besides those that call it themselves.
         "images": (made, originals), both uint8 [N, H, W, 3] -> float [N]; task reconstruction, on every image.
-        "features": (real, made), both float [N, F] -> float; every task that compares sets of images, once for each
-        feature extractor, whose name is added to the metric's.
+        "features": (real, made), both tensors float [N, F] -> float; every task that compares sets of images, once
+        for each feature extractor, whose name is added to the metric's.
     """
 
     higher_is_better: bool | None

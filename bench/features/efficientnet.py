@@ -68,7 +68,8 @@ def load_network(weights: dict[str, Tensor]) -> Any:
     make_importable()
     import timm
 
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    with torch.random.fork_rng(devices=[]):  # timm draws weights that are then replaced
+        network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)), strict=True)
     return network.eval().requires_grad_(False)
 

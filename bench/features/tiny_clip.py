@@ -20,7 +20,8 @@ class TinyClipImages:
     name = "tinyclip"
 
     def __init__(self, device: str = "cpu") -> None:
-        encoder = load_text_encoder("tiny-clip", device)
+        with torch.random.fork_rng(devices=[]):  # a new network draws weights that are then replaced
+            encoder = load_text_encoder("tiny-clip", device)
         assert isinstance(encoder, TinyClip)
         self.encoder = encoder
         self.device = torch.device(device)
