@@ -98,6 +98,8 @@ def _prepare(cells: list[Cell], place: Place) -> None:
     shared = {
         (cell.dataset.name, cell.tokenizer and cell.tokenizer.text_encoder): cell for cell in cells if not cell.skip
     }
+    for name in dict.fromkeys(name for name, _ in shared):
+        _say(f"preparing {name}, unless it is kept from before")
     for cell in shared.values():
         with contextlib.suppress(Exception):  # not lost: each group that needs it meets the same error and records it
             splits = load_splits(cell.dataset, place.cache)
