@@ -79,8 +79,10 @@ class TextToImage(GeneratingTask):
             check_captions(split)
         captions = {name: one_each(split, range(len(split)), rng) for name, split in work.tests.items()}
 
+        # loaded here, not in `condition`: building a network draws from the global random state, which is set there
+        encoder = load_text_encoder(self.text_encoder, str(work.device))
+
         def condition(_: Codes) -> TextCondition:
-            encoder = load_text_encoder(self.text_encoder, str(work.device))
             return TextCondition(encoder, work.dataset["train"], captions, work.budget.width, work.seed)
 
         result = TaskResult()

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 class Work:
     """What a task is given.
 
-    codes: of every split by its name; None for the task's blind baseline. dataset: every split by its name.
-    budget: what a network fitted on codes may spend: steps, batch_size, learning_rate, width, layers. seed: of all random draws. device: where to compute.
+    codes: of every split by its name; None for the task's blind baseline.
+    dataset: every split by its name.
+    budget: what a network fitted on codes may spend: steps, batch_size, learning_rate, width, layers.
+    seed: of all random draws. device: where to compute.
     """
 
     codes: Mapping[str, Codes] | None

@@ -14,6 +14,7 @@ from bench.contracts.task import Work
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
+from bench.text.load import load_text_encoder
 from methods.identity import Identity
 from methods.vqgan import VqGan
 from tasks.completion import Completion
@@ -79,6 +80,15 @@ def test_captions_are_followed_and_blind_images_do_not_follow_them(results) -> N
     real, blind = (result.metrics for result in results["t2i"])
     assert real["clip_score_tiny-clip"].value > blind["clip_score_tiny-clip"].value + 0.1
     assert real["clip_score_tiny-clip@novel-pairs"].n == SIZES["test-novel-pairs"]
+
+
+def test_values_do_not_depend_on_whether_the_text_encoder_was_loaded_before() -> None:
+    codes, dataset = made_world()
+    work = Work(codes, dataset, replace(BUDGET, steps=2), 0, CPU)
+    load_text_encoder.cache_clear()
+    first, again = (TextToImage(extractors=()).run(work) for _ in range(2))
+    assert first.metrics == again.metrics
+    assert first.samples == again.samples
 
 
 def test_completions_keep_the_given_half(results) -> None:

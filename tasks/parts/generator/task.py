@@ -54,7 +54,8 @@ class GeneratingTask(Task):
 
         Args:
             work: without codes, random training images are returned.
-            condition: from the training codes to what the generator is told about an image.
+            condition: from the training codes to what the generator is told about an image; what it draws counts, since
+                it is called once the random state is set.
             splits: their names. model: the kind of generator.
             given: see `make_images`.
 
