@@ -39,8 +39,14 @@ def rename(copy: Path, old: str, new: str) -> None:
     for path in copy.rglob("*.py"):
         text = path.read_text()
         changed = text.replace(f"from {old} import", f"from {new} import")
-        if f"from {package} import {name}\n" in text:
-            changed = changed.replace(f"from {package} import {name}\n", f"from {other} import {other_name}\n")
+        taken = re.search(rf"^from {package} import ([\w, ]*\b{name}\b[\w, ]*)$", changed, re.MULTILINE)
+        if taken:
+            rest = [other for other in taken[1].split(", ") if other != name]
+            lines = [
+                f"from {other} import {other_name}",
+                *([f"from {package} import {', '.join(rest)}"] if rest else []),
+            ]
+            changed = changed.replace(taken[0], "\n".join(lines))
             changed = re.sub(rf"(?<![\w.\"]){name}\.(?=\w)", f"{other_name}.", changed)
         if changed != text:
             path.write_text(changed)
@@ -71,10 +77,10 @@ def test_renaming_and_moving_a_helper_changes_no_fingerprint(copy: Path) -> None
     entries = [*methods.entries(), *tasks.entries()]
     files = sorted({entry.path.relative_to(ROOT) for entry in entries})
     for old, new in {
-        "bench.system.files": "bench.whole_files",
+        "bench.system.files": "bench.system.whole_files",
         "tasks.parts.language.vocabulary": "tasks.words.plain_vocabulary",
         "bench.metrics.boxes": "bench.metrics.places",
-        "tasks.parts.networks.head": "bench.nn.network",
+        "tasks.parts.networks.head": "tasks.words.code_head",
     }.items():
         rename(copy, old, new)
     for path in files:
@@ -86,16 +92,19 @@ def test_renaming_a_helper_changes_no_key(copy: Path) -> None:
     command += ["--dry-run", "--json", "--preset", "smoke"]
 
     def keys() -> list[str]:
-        found = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True, timeout=120)
+        found = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
+        assert found.returncode == 0, found.stderr
         return [row["key"] for row in json.loads(found.stdout)]
 
     for weights in (ROOT / "bench/text/weights").iterdir():
         shutil.copy(weights, copy / "bench/text/weights")
     before = keys()
-    rename(copy, "bench.system.files", "bench.whole_files")
+    rename(copy, "bench.system.files", "bench.system.whole_files")
     rename(copy, "tasks.parts.networks.transformer", "bench.nn.attention")
     assert keys() == before
-    (copy / "bench/whole_files.py").write_text((copy / "bench/whole_files.py").read_text() + "\nMORE = 1\n")
+    (copy / "bench/system/whole_files.py").write_text(
+        (copy / "bench/system/whole_files.py").read_text() + "\nMORE = 1\n"
+    )
     assert not set(keys()) & set(before)
 
 
