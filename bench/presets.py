@@ -21,7 +21,7 @@ class Budget:
 class Preset:
     """Everything about size and budget that all methods share.
 
-    backbone: "light" or "taming" (see `methods.parts.backbones`). grid: side of the code grid. codes: K. width: D.
+    backbone: "light" or "taming" (see `methods/parts/backbones.py`). grid: side of the code grid. codes: K. width: D.
     limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32". head: of tasks that read
     codes; generator: of tasks that make them.
     """

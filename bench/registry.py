@@ -50,7 +50,7 @@ class Registry(Generic[F]):
     def __init__(self, kind: str, variable: str, folder: str, facts: type[F]) -> None:
         self.kind = kind
         self.variable = variable
-        self.folder = ROOT / folder
+        self.folder = (ROOT / folder).resolve()
         self.package = folder.replace("/", ".")
         self.facts = facts
         self._entries: dict[str, Entry[F]] | None = None
@@ -111,8 +111,8 @@ def _module_of(path: Path) -> str:
     return f"{PLUGIN}{path.stem}_{fingerprint.of_value(str(path.resolve()))[:8]}"
 
 
-methods = Registry("method", "methods", "methods", MethodFacts)
-tasks = Registry("task", "tasks", "tasks", TaskFacts)
+methods = Registry("method", "methods", "bench/methods", MethodFacts)
+tasks = Registry("task", "tasks", "bench/tasks", TaskFacts)
 datasets = Registry("data set", "datasets", "bench/data", DataSetFacts)
 text_encoders = Registry("text encoder", "text_encoders", "bench/text", TextEncoderFacts)
 metrics = Registry("metric", "metrics", "bench/metrics", MetricFacts)

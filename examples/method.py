@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.vector_quantizer import VectorQuantizer, to_map, to_rows
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.vector_quantizer import VectorQuantizer, to_map, to_rows
 
 
 class Rotation(VectorQuantizer):

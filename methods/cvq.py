@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Renewal, sample_rows
+from bench.methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows, uniform_codebook
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Renewal, sample_rows
-from methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows, uniform_codebook
 
 Distance = Literal["l2", "cos"]
 Anchor = Literal["closest", "probrandom", "random"]
@@ -120,7 +120,7 @@ class Cvq(Method):
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
 
     "cvq" has its authors' defaults. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
-    codes: K, by default the preset's. init: see `methods.parts.codebook_renewal`.
+    codes: K, by default the preset's. init: see `bench.methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2307.15139"

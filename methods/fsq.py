@@ -11,11 +11,11 @@ from vector_quantize_pytorch import FSQ
 
 from bench.contracts.method import Method, TextEncoder
 from bench.errors import UsageError
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.library_quantizer import LibraryQuantizer
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.library_quantizer import LibraryQuantizer
 
 
 @methods.register("fsq")

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 
 HOT, COLD = 1.0, 1 / 16
 """Temperature at the start and at the end of training (dVAE, appendix A.2)."""

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Renewal, Revive
+from bench.methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Renewal, Revive
-from methods.parts.vector_quantizer import Quantizer, to_map, to_rows
 
 TEMPERATURE = 0.01
 """Temperature of the entropy loss, as released."""
@@ -72,7 +72,7 @@ class Ibq(Method):
     """IBQ: index backpropagation, every code gets a gradient at every step (Shi et al. 2024).
 
     codes: K, by default the preset's. beta, entropy: weights as released. init, revive: see
-    `methods.parts.codebook_renewal`; the paper's own start ("uniform" here, as for the others) is a standard normal.
+    `methods/parts/codebook_renewal.py`; the paper's own start ("uniform" here, as for the others) is a standard normal.
     """
 
     paper: ClassVar[str] = "arXiv:2412.02692"

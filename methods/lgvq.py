@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from bench.contracts.method import MaskAt, Method, TextEncoder
 from bench.errors import UsageError
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.language.guided import LanguageGuidance, LanguageGuided
+from bench.methods.parts.language.losses import Masking, Reduction
+from bench.methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.language.guided import LanguageGuidance, LanguageGuided
-from methods.parts.language.losses import Masking, Reduction
-from methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHTS, VARIANTS, LossWeights, Switches
 
 Defaults = TypeVar("Defaults", Switches, LossWeights)
 

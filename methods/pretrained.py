@@ -14,12 +14,12 @@ from typing_extensions import override
 from bench.contracts.codes import lookup
 from bench.contracts.method import Batch, Method, TextEncoder, Tokenizer
 from bench.errors import DataError, UsageError
+from bench.methods.parts.nearest import nearest_codes
+from bench.methods.parts.taming_files import Parameters, find_mismatch, read_config, read_weights
+from bench.methods.parts.vector_quantizer import to_rows
 from bench.presets import Preset
 from bench.registry import methods
 from bench.system.files import sha256_of
-from methods.parts.nearest import nearest_codes
-from methods.parts.taming_files import Parameters, find_mismatch, read_config, read_weights
-from methods.parts.vector_quantizer import to_rows
 
 
 class TamingTokenizer(Tokenizer):

@@ -11,11 +11,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.vector_quantizer import Quantizer, VectorQuantizer
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.vector_quantizer import Quantizer, VectorQuantizer
 
 
 class FrozenDirections(Quantizer):

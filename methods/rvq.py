@@ -11,12 +11,12 @@ from typing_extensions import override
 from vector_quantize_pytorch import ResidualVQ
 
 from bench.contracts.method import Method, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 
 
 @methods.register("rvq")
@@ -26,7 +26,7 @@ class Rvq(Method):
 
     It spends `levels` times the tokens and bits of the other methods, so compare at equal bits/pixel.
     codes: K of each level, by default the preset's. beta: on the commitment terms. decay: of the means.
-    init, revive: of each level, see `methods.parts.codebook_renewal`.
+    init, revive: of each level, see `bench.methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2107.03312"

@@ -8,12 +8,12 @@ from typing import ClassVar
 from typing_extensions import override
 
 from bench.contracts.method import Method, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 
 
 @methods.register("vq-ema")
@@ -22,7 +22,7 @@ class VqEma(Method):
     """VQ-EMA: each code follows the mean of the features that choose it (van den Oord et al. 2017, appendix A.1).
 
     codes: K, by default the preset's. beta: on the commitment term, the only one there is. decay: of the means.
-    init, revive: see `methods.parts.codebook_renewal`.
+    init, revive: see `bench.methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"

@@ -8,12 +8,12 @@ from typing import ClassVar
 from typing_extensions import override
 
 from bench.contracts.method import Method, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.library_quantizer import LibraryQuantizer, RenewedVectorQuantize
 
 
 @methods.register("vq-l2norm")
@@ -24,7 +24,7 @@ class VqL2Norm(Method):
     The codes follow moving averages, as in the package this wraps; in the paper they follow the codebook loss.
     codes: K, by default the preset's. code_width: of the space in which codes are chosen; 32 in the paper, 8 in
     LlamaGen and most later work. beta: on the commitment term. decay: of the means.
-    init, revive: see `methods.parts.codebook_renewal`.
+    init, revive: see `bench.methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:2110.04627"

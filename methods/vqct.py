@@ -12,13 +12,13 @@ from typing_extensions import override
 
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.errors import UsageError
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.nearest import nearest_codes
+from bench.methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows
+from bench.methods.parts.word_codes import WordCodes, normalised_adjacency, word_codes
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.nearest import nearest_codes
-from methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows
-from methods.parts.word_codes import WordCodes, normalised_adjacency, word_codes
 
 
 class TransferredCodebook(Quantizer):
@@ -81,7 +81,7 @@ class Vqct(Method):
     - A position gets one code from one codebook of adjectives and nouns. There it gets two parts side by side, the
       mean of its nearest adjective codes and its nearest noun code.
     - K is `codes`, by default the preset's, not the number of words (6,207 there); where the text encoder knows fewer
-      words, pairs of an adjective and a noun are codes too (see `methods.parts.word_codes.word_codes`).
+      words, pairs of an adjective and a noun are codes too (see `bench.methods.parts.word_codes.word_codes`).
     - Words are those of the text encoder's vocabulary whose part of speech a lexicon knows, in vocabulary order. There
       they are the frequent ones of image captions, tagged in context; so here some have little to do with images.
     - A noun is joined with the adjectives nearest to it in embedding, a pair with its words. There an adjective is

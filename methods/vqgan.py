@@ -8,12 +8,12 @@ from typing import ClassVar
 from typing_extensions import override
 
 from bench.contracts.method import Method, TextEncoder
+from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.adversarial import AdversarialObjective, Perceptual
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.vector_quantizer import VectorQuantizer
 
 
 @methods.register("vqgan")
@@ -22,7 +22,7 @@ class VqGan(Method):
     """VQ-GAN: nearest code, L1 + LPIPS, patch discriminator from a later step on (Esser et al. 2021).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as released.
-    init, revive: see `methods.parts.codebook_renewal`.
+    init, revive: see `bench.methods.parts.codebook_renewal`.
     perceptual: "auto" takes VGG's LPIPS with taming's backbone and none with the light one.
     """
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from bench.contracts.method import Method, TextEncoder
+from bench.methods.parts.autoencoder import Autoencoder, Objective
+from bench.methods.parts.codebook_renewal import Init, Revive
+from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.presets import Preset
 from bench.registry import methods
-from methods.parts.autoencoder import Autoencoder, Objective
-from methods.parts.codebook_renewal import Init, Revive
-from methods.parts.vector_quantizer import VectorQuantizer
 
 
 class PixelObjective(Objective):
@@ -34,7 +34,7 @@ class VqVae(Method):
     """VQ-VAE: nearest code, straight-through gradient, L1 + L2 (van den Oord et al. 2017).
 
     codes: K, by default the preset's. legacy: beta on the codebook term instead of the commitment term, as in the
-    released code LG-VQ builds on. init, revive: see `methods.parts.codebook_renewal`.
+    released code LG-VQ builds on. init, revive: see `bench.methods.parts.codebook_renewal`.
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"

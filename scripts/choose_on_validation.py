@@ -25,12 +25,12 @@ from bench.data.emoji_scenes import EmojiScenes
 from bench.experiment.train import train
 from bench.features.extractor import load_extractor
 from bench.images import to_float, to_uint8
+from bench.methods import random_codebook
+from bench.methods.parts import adversarial, backbones
+from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.metrics import distance, image
 from bench.presets import PRESETS
 from bench.registry import methods
-from methods import random_codebook
-from methods.parts import adversarial, backbones
-from methods.parts.vector_quantizer import VectorQuantizer
 
 CPU = torch.device("cpu")
 TINY = PRESETS["tiny"]

@@ -16,14 +16,14 @@ from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
 from bench.registry import tasks
 from bench.system import streams
+from bench.tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
+from bench.tasks.parts.image_controls import Vectors, image_controls, own_vectors
+from bench.tasks.parts.language import similarity
+from bench.tasks.parts.language.captions import check_captions, one_each
+from bench.tasks.parts.language.masking import masking_ranks, most_frequent, piece_names
+from bench.tasks.parts.language.word_guesses import guess, score_words, word_table
+from bench.tasks.parts.networks import word_probe
 from bench.text.load import load_text_encoder
-from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from tasks.parts.image_controls import Vectors, image_controls, own_vectors
-from tasks.parts.language import similarity
-from tasks.parts.language.captions import check_captions, one_each
-from tasks.parts.language.masking import masking_ranks, most_frequent, piece_names
-from tasks.parts.language.word_guesses import guess, score_words, word_table
-from tasks.parts.networks import word_probe
 
 MASKED = {"": 1, "mask-3": 3}
 """Part of the metric's name to how many words of a caption are masked."""

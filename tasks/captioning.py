@@ -20,11 +20,11 @@ from bench.contracts.task import Task, Work
 from bench.images import grid_png
 from bench.metrics.captions import Scored, distinct_captions, novelty
 from bench.registry import tasks
-from tasks.parts.language import caption_scores
-from tasks.parts.language.captions import check_captions
-from tasks.parts.language.vocabulary import WORD, Vocabulary
-from tasks.parts.networks import captioner
-from tasks.parts.samples import evenly_spaced, markdown_table
+from bench.tasks.parts.language import caption_scores
+from bench.tasks.parts.language.captions import check_captions
+from bench.tasks.parts.language.vocabulary import WORD, Vocabulary
+from bench.tasks.parts.networks import captioner
+from bench.tasks.parts.samples import evenly_spaced, markdown_table
 
 FURTHER = ("cider_d", "bleu_4")
 """What is measured on further test splits."""

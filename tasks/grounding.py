@@ -21,13 +21,13 @@ from bench.metrics.boxes import box_accuracy, box_iou, corners
 from bench.registry import tasks
 from bench.system import streams
 from bench.system.torchvision_ops import make_importable
-from tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from tasks.parts.image_controls import image_controls, own_vectors
-from tasks.parts.language.questions import OUTSIDE, QuestionIndex
-from tasks.parts.language.vocabulary import Vocabulary
-from tasks.parts.networks import head, question_head
-from tasks.parts.networks.grounder import WORDS, Grounder
-from tasks.parts.samples import evenly_spaced, markdown_table
+from bench.tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
+from bench.tasks.parts.image_controls import image_controls, own_vectors
+from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.vocabulary import Vocabulary
+from bench.tasks.parts.networks import head, question_head
+from bench.tasks.parts.networks.grounder import WORDS, Grounder
+from bench.tasks.parts.samples import evenly_spaced, markdown_table
 
 LONGER = 3
 """Factor on the preset's head steps. With 1, even `identity` finds objects but not the one that is meant (validation

@@ -17,9 +17,9 @@ from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
 from bench.metrics.classification import accuracy, by_kind
 from bench.registry import tasks
-from tasks.parts.language import whole_image
-from tasks.parts.language.whole_image import Labels, image_labels, whole_image_texts
-from tasks.parts.samples import markdown_table
+from bench.tasks.parts.language import whole_image
+from bench.tasks.parts.language.whole_image import Labels, image_labels, whole_image_texts
+from bench.tasks.parts.samples import markdown_table
 
 STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """From the strongest on: of equally good ones the first is taken."""

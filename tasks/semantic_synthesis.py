@@ -16,10 +16,10 @@ from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics.masks import mask_agreement
 from bench.registry import tasks
-from tasks.parts.generator import scores
-from tasks.parts.generator.mask_condition import MaskCondition
-from tasks.parts.generator.task import GeneratingTask
-from tasks.parts.networks.segmenter import classes_of, fitted_segmenter, segment
+from bench.tasks.parts.generator import scores
+from bench.tasks.parts.generator.mask_condition import MaskCondition
+from bench.tasks.parts.generator.task import GeneratingTask
+from bench.tasks.parts.networks.segmenter import classes_of, fitted_segmenter, segment
 
 SHOWN = 8
 

@@ -17,15 +17,15 @@ from bench.images import grid_png
 from bench.metrics import clip_score
 from bench.registry import tasks
 from bench.system import streams
+from bench.tasks.parts.generator import scores
+from bench.tasks.parts.generator.discrete_diffusion import DiscreteDiffusion
+from bench.tasks.parts.generator.model import Autoregressive, CodeModel
+from bench.tasks.parts.generator.task import GeneratingTask
+from bench.tasks.parts.generator.text_condition import TextCondition
+from bench.tasks.parts.language.captions import check_captions, one_each
+from bench.tasks.parts.networks.decoding import Sampling
+from bench.tasks.parts.samples import markdown_table
 from bench.text.load import load_image_text_encoder, load_text_encoder
-from tasks.parts.generator import scores
-from tasks.parts.generator.discrete_diffusion import DiscreteDiffusion
-from tasks.parts.generator.model import Autoregressive, CodeModel
-from tasks.parts.generator.task import GeneratingTask
-from tasks.parts.generator.text_condition import TextCondition
-from tasks.parts.language.captions import check_captions, one_each
-from tasks.parts.networks.decoding import Sampling
-from tasks.parts.samples import markdown_table
 
 GENERATORS: dict[str, type[CodeModel]] = {"gpt": Autoregressive, "diffusion": DiscreteDiffusion}
 SHOWN = 24

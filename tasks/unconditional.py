@@ -11,9 +11,9 @@ from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
 from bench.images import grid_png
 from bench.registry import tasks
-from tasks.parts.generator import scores
-from tasks.parts.generator.model import NoCondition
-from tasks.parts.generator.task import GeneratingTask
+from bench.tasks.parts.generator import scores
+from bench.tasks.parts.generator.model import NoCondition
+from bench.tasks.parts.generator.task import GeneratingTask
 
 SHOWN = 24
 

@@ -19,13 +19,13 @@ from bench.images import grid_png
 from bench.metrics import vqa_accuracy, wups
 from bench.registry import tasks
 from bench.system import streams
-from tasks.parts.image_controls import own_vectors
-from tasks.parts.language.answers import score_answers
-from tasks.parts.language.questions import OUTSIDE, QuestionIndex
-from tasks.parts.language.vocabulary import Vocabulary
-from tasks.parts.networks import head, question_head
-from tasks.parts.networks.answerer import WORDS, Answerer
-from tasks.parts.samples import evenly_spaced, markdown_table
+from bench.tasks.parts.image_controls import own_vectors
+from bench.tasks.parts.language.answers import score_answers
+from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.vocabulary import Vocabulary
+from bench.tasks.parts.networks import head, question_head
+from bench.tasks.parts.networks.answerer import WORDS, Answerer
+from bench.tasks.parts.samples import evenly_spaced, markdown_table
 
 
 @tasks.register(

@@ -27,8 +27,8 @@ def test_every_name_that_is_recommended_exists() -> None:
         "bench.data.reading.base": ("FromFiles",),
         "bench.features.extractor": ("Extractor",),
         "bench.system.kept": ("kept_folder",),
-        "methods.parts.autoencoder": ("Autoencoder",),
-        "methods.parts.vector_quantizer": ("Quantizer",),
+        "bench.methods.parts.autoencoder": ("Autoencoder",),
+        "bench.methods.parts.vector_quantizer": ("Quantizer",),
     }.items():
         assert all(name in TEXT for name in names)
         assert all(hasattr(importlib.import_module(module), name) for name in names)

@@ -58,7 +58,7 @@ def train(
     """Train in place for `preset.steps` steps; leaves the tokenizer in evaluation mode on `device`.
 
     Data order and caption choice come from the seed alone, so every method sees the same batches. One optimizer and
-    one backward pass serve all players of an adversarial method (see `methods.parts.adversarial`).
+    one backward pass serve all players of an adversarial method (see `bench.methods.parts.adversarial`).
 
     Raises:
         TrainingDiverged: a loss is not finite.

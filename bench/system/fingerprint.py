@@ -19,12 +19,11 @@ from typing import Any
 
 from bench.system.files import ROOT
 
-PACKAGES = ("bench", "methods", "tasks")
 PLUMBING = frozenset(
     {
         "bench",
-        "methods",
-        "tasks",
+        "bench.methods",
+        "bench.tasks",
         "bench.registry",
         "bench.contracts",
         "bench.contracts.data",
@@ -134,7 +133,7 @@ def _is_bare_string(node: object) -> bool:
 
 def _is_project_import(node: object) -> bool:
     return isinstance(node, (ast.Import, ast.ImportFrom)) and any(
-        name.partition(".")[0] in PACKAGES for name in _modules(node)
+        name.partition(".")[0] == "bench" for name in _modules(node)
     )
 
 
@@ -160,4 +159,4 @@ def _find(name: str, root: Path) -> Path | None:
     if name in PLUMBING:
         return None
     base = root.joinpath(*name.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    return next((path.resolve() for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)

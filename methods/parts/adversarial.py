@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from bench.errors import DataError
 from bench.features.perceptual import LpipsNetwork
+from bench.methods.parts.autoencoder import Objective
 from bench.presets import Preset
-from methods.parts.autoencoder import Objective
 
 Perceptual = Literal["auto", "vgg", "none"]
 

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from bench.contracts.codes import lookup
 from bench.contracts.method import Batch, Quantized, Tokenizer
+from bench.methods.parts.backbones import build_backbone
+from bench.methods.parts.vector_quantizer import Quantizer
 from bench.presets import Preset
-from methods.parts.backbones import build_backbone
-from methods.parts.vector_quantizer import Quantizer
 
 
 class Objective(nn.Module):

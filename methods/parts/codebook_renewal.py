@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from methods.parts.nearest import nearest_codes
+from bench.methods.parts.nearest import nearest_codes
 
 Init = Literal["uniform", "features", "kmeans"]
 Revive = Literal["none", "features"]

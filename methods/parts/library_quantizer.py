@@ -11,8 +11,8 @@ from typing_extensions import override
 from vector_quantize_pytorch import VectorQuantize
 
 from bench.contracts.method import Quantized
-from methods.parts.codebook_renewal import Init, Renewal, Revive
-from methods.parts.vector_quantizer import Quantizer
+from bench.methods.parts.codebook_renewal import Init, Renewal, Revive
+from bench.methods.parts.vector_quantizer import Quantizer
 
 
 class LibraryQuantizer(Quantizer):

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.method import Quantized
-from methods.parts.codebook_renewal import Init, Renewal, Revive
-from methods.parts.nearest import nearest_codes
+from bench.methods.parts.codebook_renewal import Init, Renewal, Revive
+from bench.methods.parts.nearest import nearest_codes
 
 
 class Quantizer(nn.Module):

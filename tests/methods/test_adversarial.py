@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.experiment.train import parameter_groups
+from bench.methods.parts.adversarial import AdversarialObjective, adaptive_weight, hinge_loss
+from bench.methods.vqgan import VqGan
 from bench.presets import PRESETS
-from methods.parts.adversarial import AdversarialObjective, adaptive_weight, hinge_loss
-from methods.vqgan import VqGan
 
 PRESET = dataclasses.replace(PRESETS["smoke"], discriminator_start=10)
 

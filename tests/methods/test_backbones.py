@@ -10,10 +10,10 @@ from torch import Tensor
 from bench.errors import DataError, UsageError
 from bench.features import lpips_weights
 from bench.features.perceptual import ARCHITECTURES, LpipsNetwork
+from bench.methods.parts.adversarial import perceptual_distance
+from bench.methods.parts.backbones import build_backbone
 from bench.presets import PRESETS
 from bench.system.torchvision_ops import make_importable
-from methods.parts.adversarial import perceptual_distance
-from methods.parts.backbones import build_backbone
 
 LIGHT = PRESETS["tiny"]
 

@@ -11,11 +11,9 @@ from torch import Tensor
 
 from bench.contracts.method import Batch
 from bench.errors import UsageError
-from bench.presets import PRESETS
-from bench.text.words import word_positions
-from methods.lgvq import LgVq
-from methods.parts.language.guided import LanguageGuided
-from methods.parts.language.losses import (
+from bench.methods.lgvq import LgVq
+from bench.methods.parts.language.guided import LanguageGuided
+from bench.methods.parts.language.losses import (
     RATIO_HIGH,
     RATIO_LOW,
     draw_mask,
@@ -23,7 +21,9 @@ from methods.parts.language.losses import (
     masked_text_loss,
     relationship_loss,
 )
-from methods.parts.language.variants import VARIANTS
+from bench.methods.parts.language.variants import VARIANTS
+from bench.presets import PRESETS
+from bench.text.words import word_positions
 
 SMOKE = PRESETS["smoke"]
 TEXT = SmallText()

@@ -12,18 +12,18 @@ from vector_quantize_pytorch import FSQ, LFQ, ResidualVQ, SimVQ, VectorQuantize
 
 from bench.contracts.codes import lookup
 from bench.errors import UsageError
+from bench.methods.fsq import Fsq, even_levels
+from bench.methods.gumbel import COLD, HOT, Gumbel, GumbelQuantizer, from_uniform
+from bench.methods.ibq import Ibq, IndexQuantizer, entropy_loss
+from bench.methods.lfq import Lfq
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.codebook_renewal import INIT_STEP, UNUSED
+from bench.methods.parts.vector_quantizer import to_rows
+from bench.methods.rvq import Rvq
+from bench.methods.simvq import SimVq
+from bench.methods.vq_ema import VqEma
+from bench.methods.vq_l2norm import VqL2Norm
 from bench.presets import PRESETS
-from methods.fsq import Fsq, even_levels
-from methods.gumbel import COLD, HOT, Gumbel, GumbelQuantizer, from_uniform
-from methods.ibq import Ibq, IndexQuantizer, entropy_loss
-from methods.lfq import Lfq
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.codebook_renewal import INIT_STEP, UNUSED
-from methods.parts.vector_quantizer import to_rows
-from methods.rvq import Rvq
-from methods.simvq import SimVq
-from methods.vq_ema import VqEma
-from methods.vq_l2norm import VqL2Norm
 
 SMOKE = PRESETS["smoke"]
 METHODS = [VqEma, VqL2Norm, Rvq, Fsq, Lfq, SimVq, Gumbel, Ibq]

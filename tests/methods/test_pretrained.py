@@ -28,9 +28,9 @@ from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.experiment.plan import plan
 from bench.experiment.request import Cell, Request
+from bench.methods.pretrained import Pretrained, TamingTokenizer
 from bench.presets import PRESETS
 from bench.records.store import RecordStore
-from methods.pretrained import Pretrained, TamingTokenizer
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 SMOKE = PRESETS["smoke"]

@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import load, save
 from taming.modules.vqvae.quantize import VectorQuantizer2
 
+from bench.methods.cvq import ClusterQuantizer, similarity
+from bench.methods.parts import codebook_renewal as renewal
+from bench.methods.parts import nearest
+from bench.methods.parts import vector_quantizer as quantizers
+from bench.methods.parts.codebook_renewal import INIT_STEP, UNUSED, kmeans, sample_rows
+from bench.methods.parts.nearest import nearest_codes
+from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.system.files import ROOT
-from methods.cvq import ClusterQuantizer, similarity
-from methods.parts import codebook_renewal as renewal
-from methods.parts import nearest
-from methods.parts import vector_quantizer as quantizers
-from methods.parts.codebook_renewal import INIT_STEP, UNUSED, kmeans, sample_rows
-from methods.parts.nearest import nearest_codes
-from methods.parts.vector_quantizer import VectorQuantizer
 
 
 def naive(z: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
@@ -39,7 +39,7 @@ def test_nearest_codes_never_holds_all_distances() -> None:
     """262,144 codes and 8,192 rows: the matrix would take 8 GiB."""
     script = """
 import resource, torch
-from methods.parts.nearest import nearest_codes
+from bench.methods.parts.nearest import nearest_codes
 z, codebook = torch.randn(8192, 32), torch.randn(262144, 32)
 nearest_codes(z[:1], codebook[:1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

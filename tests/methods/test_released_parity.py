@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from bench.methods.cvq import ClusterQuantizer
+from bench.methods.parts.language.losses import global_alignment_loss, masked_text_loss, relationship_loss
+from bench.methods.parts.language.modules import CodeTransformer, Head, MaskedWordModel
+from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.system.files import ROOT
-from methods.cvq import ClusterQuantizer
-from methods.parts.language.losses import global_alignment_loss, masked_text_loss, relationship_loss
-from methods.parts.language.modules import CodeTransformer, Head, MaskedWordModel
-from methods.parts.vector_quantizer import VectorQuantizer
 
 GOLDEN = load_file(os.environ.get("LGVQ_GOLDEN", ROOT / "tests/golden/lgvq_released.safetensors"))
 WEIGHTS = {name[2:]: value for name, value in GOLDEN.items() if name.startswith("w.")}

@@ -8,11 +8,11 @@ import torch
 from helpers.small_text import ADJECTIVES, ANIMALS, PLACES, THINGS, WORDS, SmallText
 
 from bench.errors import DataError, UsageError
+from bench.methods.parts import word_codes as module
+from bench.methods.parts.word_codes import WordCodes, lexicon, normalised_adjacency, parts_of_speech, word_codes
+from bench.methods.vqct import TransferredCodebook, Vqct
 from bench.presets import PRESETS
 from bench.text.load import load_text_encoder
-from methods.parts import word_codes as module
-from methods.parts.word_codes import WordCodes, lexicon, normalised_adjacency, parts_of_speech, word_codes
-from methods.vqct import TransferredCodebook, Vqct
 
 SMALL_WORDS = [*ADJECTIVES, *ANIMALS, *THINGS, *PLACES]
 PAIRS = len(ADJECTIVES) * (len(SMALL_WORDS) - len(ADJECTIVES))

@@ -17,7 +17,7 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 from bench.errors import DataError
 from bench.metrics import caption_words, captions
 from bench.registry import metric_of
-from tasks.parts.language import caption_scores
+from bench.tasks.parts.language import caption_scores
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java in PATH")
 

@@ -24,7 +24,7 @@ from bench.records import alarms
 from bench.records.record import MethodUsed, Record
 from bench.records.store import RecordStore
 from bench.system.fingerprint import of_code
-from tasks.reconstruction import Reconstruction
+from bench.tasks.reconstruction import Reconstruction
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 CPU = torch.device("cpu")

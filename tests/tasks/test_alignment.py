@@ -21,17 +21,17 @@ from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.experiment.encode import encode_split
+from bench.methods.lgvq import LgVq
+from bench.methods.parts.language.guided import LanguageGuided
 from bench.metrics.words import word_recall
 from bench.presets import PRESETS, Budget
 from bench.registry import methods, metric_names, metric_of
+from bench.tasks.alignment import Alignment
+from bench.tasks.parts.image_controls import derangement, image_controls, no_codes
+from bench.tasks.parts.language.masking import NEVER, masking_ranks, most_frequent, piece_names
+from bench.tasks.parts.networks.word_probe import WordProbe
 from bench.text.load import load_text_encoder
 from bench.text.words import word_positions
-from methods.lgvq import LgVq
-from methods.parts.language.guided import LanguageGuided
-from tasks.alignment import Alignment
-from tasks.parts.image_controls import derangement, image_controls, no_codes
-from tasks.parts.language.masking import NEVER, masking_ranks, most_frequent, piece_names
-from tasks.parts.networks.word_probe import WordProbe
 
 CPU = torch.device("cpu")
 SMOKE = PRESETS["smoke"]

@@ -18,7 +18,7 @@ from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
 from bench.presets import PRESETS, Budget
 from bench.registry import metric_names, metric_of
-from tasks.captioning import Captioning
+from bench.tasks.captioning import Captioning
 
 BUDGET = Budget(steps=100, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SHORT = Budget(steps=4, batch_size=16, learning_rate=1e-3, width=32, layers=1)

@@ -17,12 +17,12 @@ from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.presets import Budget
 from bench.registry import methods
+from bench.tasks.parts.generator.fit import Fitted, fitted
+from bench.tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
+from bench.tasks.parts.generator.sample import make_images
+from bench.tasks.parts.generator.text_condition import TextCondition
+from bench.tasks.parts.networks.decoding import Sampling
 from bench.text.load import load_text_encoder
-from tasks.parts.generator.fit import Fitted, fitted
-from tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
-from tasks.parts.generator.sample import make_images
-from tasks.parts.generator.text_condition import TextCondition
-from tasks.parts.networks.decoding import Sampling
 
 BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SAMPLING = Sampling(guidance=2.0)

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.presets import Budget
-from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, linear_schedule, posterior
-from tasks.parts.generator.discrete_diffusion import STEPS, DiscreteDiffusion
-from tasks.parts.generator.model import Prefix
-from tasks.parts.networks import head
-from tasks.parts.networks.decoding import Sampling
+from bench.tasks.parts.generator.diffusion_schedule import Schedule, corrupt, linear_schedule, posterior
+from bench.tasks.parts.generator.discrete_diffusion import STEPS, DiscreteDiffusion
+from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.decoding import Sampling
 
 CODES, LAST = 5, 7
 MASK = CODES

@@ -11,16 +11,16 @@ from helpers.squares import COLORS, CPU, world
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
+from bench.methods.identity import Identity
+from bench.methods.vqgan import VqGan
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
+from bench.tasks.completion import Completion
+from bench.tasks.parts.generator import scores as generated
+from bench.tasks.t2i import TextToImage
+from bench.tasks.unconditional import Unconditional
 from bench.text.load import load_text_encoder
-from methods.identity import Identity
-from methods.vqgan import VqGan
-from tasks.completion import Completion
-from tasks.parts.generator import scores as generated
-from tasks.t2i import TextToImage
-from tasks.unconditional import Unconditional
 
 BUDGET = Budget(steps=120, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SIZES = {"train": 256, "validation": 60, "test": 60, "test-novel-pairs": 20}

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from tasks.parts.networks.decoding import Sampling, beam_search, draw, generate, guided
-from tasks.parts.networks.gpt import PrefixModel, Reader
+from bench.tasks.parts.networks.decoding import Sampling, beam_search, draw, generate, guided
+from bench.tasks.parts.networks.gpt import PrefixModel, Reader
 
 
 @pytest.fixture

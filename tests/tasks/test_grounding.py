@@ -16,8 +16,8 @@ from bench.contracts.result import Score, TaskResult
 from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
-from tasks.grounding import GREEN, RED, Grounding, _samples
-from tasks.parts.networks.grounder import Grounder
+from bench.tasks.grounding import GREEN, RED, Grounding, _samples
+from bench.tasks.parts.networks.grounder import Grounder
 
 BUDGET = Budget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
 SHORT = replace(BUDGET, steps=10)

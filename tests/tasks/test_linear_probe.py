@@ -14,8 +14,8 @@ from bench.contracts.task import Work
 from bench.errors import DataError
 from bench.presets import PRESETS
 from bench.registry import metric_of
-from tasks.linear_probe import LinearProbe, fit_logistic_regression
-from tasks.parts.language.whole_image import image_labels, whole_image_texts
+from bench.tasks.linear_probe import LinearProbe, fit_logistic_regression
+from bench.tasks.parts.language.whole_image import image_labels, whole_image_texts
 
 BUDGET = PRESETS["smoke"].head
 SIZES = {"train": 300, "validation": 60, "test": 90, "test-novel-pairs": 30}

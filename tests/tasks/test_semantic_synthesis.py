@@ -18,10 +18,10 @@ from bench.errors import DataError
 from bench.metrics.masks import mask_agreement
 from bench.presets import Budget
 from bench.system.torchvision_ops import make_importable
-from tasks.parts.generator.mask_condition import MaskCondition
-from tasks.parts.networks import segmenter
-from tasks.parts.networks.segmenter import classes_of, fitted_segmenter, segment
-from tasks.semantic_synthesis import SemanticSynthesis
+from bench.tasks.parts.generator.mask_condition import MaskCondition
+from bench.tasks.parts.networks import segmenter
+from bench.tasks.parts.networks.segmenter import classes_of, fitted_segmenter, segment
+from bench.tasks.semantic_synthesis import SemanticSynthesis
 
 BUDGET = Budget(steps=150, batch_size=32, learning_rate=4e-3, width=32, layers=1)
 SHORT = Budget(steps=60, batch_size=32, learning_rate=3e-3, width=16, layers=0)

@@ -11,8 +11,13 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.metrics.similarity import similarity_mse
 from bench.registry import metric_of
-from tasks.parts.language.similarity import caption_similarity, orthogonal_similarity, standardised, word_directions
-from tasks.parts.networks.head import CodeReader
+from bench.tasks.parts.language.similarity import (
+    caption_similarity,
+    orthogonal_similarity,
+    standardised,
+    word_directions,
+)
+from bench.tasks.parts.networks.head import CodeReader
 
 CPU = torch.device("cpu")
 TEXT = SmallText()

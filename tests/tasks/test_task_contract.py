@@ -18,13 +18,13 @@ from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
 from bench.data.emoji_scenes import EmojiScenes
+from bench.methods.identity import Identity
+from bench.methods.vqgan import VqGan
 from bench.presets import Budget
 from bench.records.record import FILE_NAME
 from bench.registry import metric_names, metric_of, tasks
 from bench.system.files import pack_vectors, unpack_vectors
-from methods.identity import Identity
-from methods.vqgan import VqGan
-from tasks.parts.networks import segmenter
+from bench.tasks.parts.networks import segmenter
 
 CPU = torch.device("cpu")
 BUDGET = Budget(steps=2, batch_size=8, learning_rate=1e-3, width=32, layers=1)

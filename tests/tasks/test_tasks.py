@@ -20,13 +20,13 @@ from bench.images import to_float
 from bench.metrics import distance, wups
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
+from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.vocabulary import END, PADDING, UNKNOWN, Vocabulary
+from bench.tasks.parts.networks.head import CodeReader
+from bench.tasks.reconstruction import Reconstruction
+from bench.tasks.vqa import VisualQuestionAnswering
 from bench.text import tiny_clip
 from bench.text.load import load_text_encoder
-from tasks.parts.language.questions import OUTSIDE, QuestionIndex
-from tasks.parts.language.vocabulary import END, PADDING, UNKNOWN, Vocabulary
-from tasks.parts.networks.head import CodeReader
-from tasks.reconstruction import Reconstruction
-from tasks.vqa import VisualQuestionAnswering
 
 CPU = torch.device("cpu")
 COLORS = ("red", "green", "blue", "white")

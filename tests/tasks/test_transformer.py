@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.parts.networks.transformer import Attention, Transformer
+from bench.tasks.parts.networks.transformer import Attention, Transformer
 
 
 def make(width: int = 64, layers: int = 2, length: int = 12, cross: bool = False) -> Transformer:

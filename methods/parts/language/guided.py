@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from bench.contracts.codes import lookup
 from bench.contracts.method import Batch, MaskAt, TextBatch, TextEncoder, Tokenizer
+from bench.methods.parts.autoencoder import Autoencoder
+from bench.methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
+from bench.methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
+from bench.methods.parts.language.variants import Switches
 from bench.text.words import word_positions
-from methods.parts.autoencoder import Autoencoder
-from methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
-from methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
-from methods.parts.language.variants import Switches
 
 DROPOUT = 0.1
 """Rate of dropout in the text decoder, as released."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from bench.contracts.method import MaskAt
-from methods.parts.language.losses import Masking, Reduction
+from bench.methods.parts.language.losses import Masking, Reduction
 
 
 class Switches(NamedTuple):

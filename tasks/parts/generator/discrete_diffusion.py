@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.parts.generator.diffusion_schedule import Schedule, corrupt, likelihood, linear_schedule, posterior
-from tasks.parts.generator.model import Prefix
-from tasks.parts.networks.decoding import Sampling, draw, guided
-from tasks.parts.networks.gpt import INITIAL
-from tasks.parts.networks.transformer import Transformer
+from bench.tasks.parts.generator.diffusion_schedule import Schedule, corrupt, likelihood, linear_schedule, posterior
+from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.networks.decoding import Sampling, draw, guided
+from bench.tasks.parts.networks.gpt import INITIAL
+from bench.tasks.parts.networks.transformer import Transformer
 
 STEPS = 100
 """T, as in VQ-Diffusion."""
@@ -32,7 +32,7 @@ LEAST = 1e-30
 
 
 class DiscreteDiffusion(nn.Module):
-    """A `tasks.parts.generator.model.CodeModel` that predicts all codes from those that are not yet masked or replaced.
+    """A `CodeModel` that predicts all codes from those that are not yet masked or replaced.
 
     The prefix stands behind the codes, so that a code's position does not depend on the prefix's length.
     """
@@ -87,7 +87,7 @@ class DiscreteDiffusion(nn.Module):
     def sample(
         self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `tasks.parts.networks.decoding.generate`.
+        """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `decoding.generate`.
 
         Temperature, top_k and top_p shape p(x_0 | x_t) (VQ-Diffusion's truncation is top_p = 0.86). Drawing x_0 and
         then x_s from q(x_s | x_t, x_0) is the same as drawing from their sum over x_0.

@@ -19,9 +19,9 @@ from bench.presets import Budget
 from bench.system import fingerprint, streams
 from bench.system.batches import shuffled
 from bench.system.kept import key_of
-from tasks.parts.generator.model import CodeGenerator, CodeModel, Condition, sequences
-from tasks.parts.networks import head
-from tasks.parts.networks.fit_once import fit_once
+from bench.tasks.parts.generator.model import CodeGenerator, CodeModel, Condition, sequences
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.fit_once import fit_once
 
 
 class Fitted(NamedTuple):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import DataError
-from tasks.parts.generator.model import Prefix
+from bench.tasks.parts.generator.model import Prefix
 
 CELLS = 4
 """A patch is described by the share of each class in at most this many cells a side."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.contracts.method import Method
-from tasks.parts.networks.decoding import Sampling, generate
-from tasks.parts.networks.gpt import INITIAL, PrefixModel
+from bench.tasks.parts.networks.decoding import Sampling, generate
+from bench.tasks.parts.networks.gpt import INITIAL, PrefixModel
 
 DROPPED = 0.1
 """Share of training images whose condition is hidden, so that the model also learns to do without (for guidance)."""
@@ -68,7 +68,7 @@ class CodeModel(Protocol):
     def sample(
         self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length]; see `tasks.parts.networks.decoding.generate`."""
+        """Codes int64 [B, length]; see `decoding.generate`."""
 
 
 class Autoregressive(PrefixModel):
@@ -107,7 +107,7 @@ class CodeGenerator(nn.Module):
     def sample(
         self, split: str, rows: np.ndarray, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
-        """Codes int64 [B, length] for the conditions of some images; see `tasks.parts.networks.decoding.generate`."""
+        """Codes int64 [B, length] for the conditions of some images; see `decoding.generate`."""
         prefix = self.condition(split, rows)
         if sampling.guidance != 1:
             everywhere = torch.ones(len(rows), dtype=torch.bool, device=prefix.real.device)

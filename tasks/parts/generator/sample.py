@@ -13,9 +13,9 @@ from torch import Tensor
 
 from bench.contracts.task import Work
 from bench.images import to_uint8
-from tasks.parts.generator.model import DROPPED, CodeGenerator, sequences
-from tasks.parts.networks import head
-from tasks.parts.networks.decoding import Sampling
+from bench.tasks.parts.generator.model import DROPPED, CodeGenerator, sequences
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.decoding import Sampling
 
 BATCH = 250
 

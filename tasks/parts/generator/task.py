@@ -16,11 +16,11 @@ from bench.contracts.method import Method
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
 from bench.metrics.image_sets import DEFAULT_EXTRACTORS
-from tasks.parts.generator import sample, scores
-from tasks.parts.generator.fit import fitted
-from tasks.parts.generator.model import Autoregressive, CodeModel, Condition, no_indices
-from tasks.parts.generator.sample import make_images
-from tasks.parts.networks.decoding import Sampling
+from bench.tasks.parts.generator import sample, scores
+from bench.tasks.parts.generator.fit import fitted
+from bench.tasks.parts.generator.model import Autoregressive, CodeModel, Condition, no_indices
+from bench.tasks.parts.generator.sample import make_images
+from bench.tasks.parts.networks.decoding import Sampling
 
 
 @dataclass(frozen=True)

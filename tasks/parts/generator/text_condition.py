@@ -11,8 +11,8 @@ from torch import nn
 from bench.contracts.data import Split
 from bench.contracts.method import TextEncoder
 from bench.system import streams
-from tasks.parts.generator.model import Prefix
-from tasks.parts.language.captions import check_captions, one_each
+from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.language.captions import check_captions, one_each
 
 
 class TextCondition(nn.Module):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.contracts.data import Question
-from tasks.parts.language.vocabulary import Vocabulary
+from bench.tasks.parts.language.vocabulary import Vocabulary
 
 OUTSIDE = -1
 """Class of an answer that is none of the classes; number that fills up where an image has fewer questions."""

@@ -13,8 +13,8 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.method import TextEncoder
 from bench.metrics.similarity import similarity_mse
+from bench.tasks.parts.networks.head import CodeReader
 from bench.text.words import word_positions
-from tasks.parts.networks.head import CodeReader
 
 BATCH = 64
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.contracts.method import MaskAt, WordPredictor
 from bench.contracts.result import TaskResult
 from bench.metrics.words import word_recall
-from tasks.parts.image_controls import Vectors
+from bench.tasks.parts.image_controls import Vectors
 
 BATCH = 64
 SHOWN = 12

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.presets import Budget
-from tasks.parts.language.vocabulary import END, PADDING
-from tasks.parts.networks import head
-from tasks.parts.networks.transformer import Transformer
+from bench.tasks.parts.language.vocabulary import END, PADDING
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.transformer import Transformer
 
 WORDS = 24
 """Longest question, its end counted."""

@@ -14,12 +14,12 @@ from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
-from tasks.parts.image_controls import own_vectors
-from tasks.parts.language.captions import one_each
-from tasks.parts.language.vocabulary import END, PADDING, Vocabulary
-from tasks.parts.networks import head
-from tasks.parts.networks.decoding import Sampling, beam_search, generate
-from tasks.parts.networks.gpt import PrefixModel
+from bench.tasks.parts.image_controls import own_vectors
+from bench.tasks.parts.language.captions import one_each
+from bench.tasks.parts.language.vocabulary import END, PADDING, Vocabulary
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.decoding import Sampling, beam_search, generate
+from bench.tasks.parts.networks.gpt import PrefixModel
 
 WORDS = 40
 """Longest caption, its end counted."""

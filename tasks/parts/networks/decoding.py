@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.parts.networks.gpt import PrefixModel, Reader
+from bench.tasks.parts.networks.gpt import PrefixModel, Reader
 
 
 @dataclass(frozen=True)

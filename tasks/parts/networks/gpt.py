@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.parts.networks.transformer import Cache, Transformer
+from bench.tasks.parts.networks.transformer import Cache, Transformer
 
 INITIAL = 0.02
 """Standard deviation of learned vectors at the start, as in GPT-2; with 1 a model learns half as fast."""

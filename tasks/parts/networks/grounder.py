@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.presets import Budget
-from tasks.parts.language.vocabulary import PADDING
-from tasks.parts.networks import head
-from tasks.parts.networks.transformer import Transformer
+from bench.tasks.parts.language.vocabulary import PADDING
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.transformer import Transformer
 
 WORDS = 20
 """Longest expression, its end counted."""

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from bench.contracts.task import Work
 from bench.system.batches import shuffled
-from tasks.parts.image_controls import Vectors, own_vectors
-from tasks.parts.language.questions import OUTSIDE, QuestionIndex
-from tasks.parts.language.vocabulary import PADDING
-from tasks.parts.networks import head
+from bench.tasks.parts.image_controls import Vectors, own_vectors
+from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.vocabulary import PADDING
+from bench.tasks.parts.networks import head
 
 PER_IMAGE = 16
 """Questions about an image in a training step, at most."""

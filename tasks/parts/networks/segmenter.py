@@ -17,8 +17,8 @@ from bench.images import to_float
 from bench.presets import Budget
 from bench.system import fingerprint
 from bench.system.kept import key_of
-from tasks.parts.networks import head
-from tasks.parts.networks.fit_once import fit_once
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.fit_once import fit_once
 
 RECIPE = Budget(steps=600, batch_size=32, learning_rate=3e-3, width=24, layers=0)
 """The same for every method, preset and seed; width: channels at full resolution."""

@@ -13,11 +13,11 @@ from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
-from tasks.parts.image_controls import own_vectors
-from tasks.parts.language.captions import one_each
-from tasks.parts.language.masking import masking_ranks
-from tasks.parts.networks import head
-from tasks.parts.networks.transformer import Transformer
+from bench.tasks.parts.image_controls import own_vectors
+from bench.tasks.parts.language.captions import one_each
+from bench.tasks.parts.language.masking import masking_ranks
+from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.transformer import Transformer
 
 PADDING = 0
 PER_IMAGE = 4
