@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from bench.contracts.registration import Entry
 from bench.errors import UsageError, did_you_mean
 from bench.experiment.arguments import resolve
 from bench.experiment.request import Cell, Configured, Request, TokenizerPlan
-from bench.presets import PRESETS, Budget, Preset
+from bench.presets import PRESETS, Preset
 from bench.records.record import BLIND, DataUsed, MethodUsed
 from bench.registry import Registry, all_metrics, datasets, methods, tasks, text_encoders
 from bench.system import fingerprint
@@ -28,6 +29,39 @@ ALWAYS = "reconstruction"
 TRAIN_CODE = (ROOT / "bench/experiment/train.py",)
 ENCODE_CODE = (ROOT / "bench/experiment/encode.py",)
 
+PRESET = "preset"
+"""The name under which `--set` reaches the preset: preset.learning_rate=1e-3."""
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What all cells of a request are run under. name: the preset's, with what was changed of it."""
+
+    name: str
+    preset: Preset
+    threads: int
+    devices: int
+
+    @functools.cached_property
+    def shared(self) -> str:
+        """Hash of what determines a training besides method, data and seed."""
+        values = dataclasses.asdict(self.preset)
+        del values["head"], values["generator"], values["about"]
+        return fingerprint.of_value([values, self.threads, self.devices])
+
+
+@dataclass(frozen=True)
+class _Mould:
+    """All that the cells of one task, data set and method have in common, whatever the seed."""
+
+    identity: str
+    fields: dict[str, Any]
+
+    def cell(self, seed: int, tokenizer: TokenizerPlan | None, source: str) -> Cell:
+        """The cell of a seed; source: what its codes come from."""
+        key = fingerprint.of_value(["cell", source, self.identity])[:20]
+        return Cell(key=key, seed=seed, tokenizer=tokenizer, **self.fields)
+
 
 def plan(request: Request) -> list[Cell]:
     """All cells of a request; those that share a tokenizer stand together, blind baselines come last.
@@ -36,21 +70,25 @@ def plan(request: Request) -> list[Cell]:
         UsageError: an unknown name or argument, a setting for a plug-in that is not in the request, or a plug-in that
             does not fulfil its contract.
     """
-    preset = find_preset(request.preset)
+    terms = _terms(request)
     text_encoders.get(request.text_encoder)
     for setting in request.settings:
-        if setting.name not in (*request.methods, *request.tasks, *request.datasets, ALWAYS):
+        if setting.name not in (*request.methods, *request.tasks, *request.datasets, ALWAYS, PRESET):
             raise UsageError(f"--set {setting.name}.{setting.argument}: {setting.name!r} is not part of this run")
     chosen_tasks = [_task(name, request) for name in dict.fromkeys((ALWAYS, *request.tasks))]
     chosen_methods = [_method(name, request) for name in dict.fromkeys(request.methods)]
     cells: list[Cell] = []
     blind: list[Cell] = []
-    for dataset in [_dataset(name, preset, request) for name in dict.fromkeys(request.datasets)]:
+    for dataset in [_dataset(name, terms.preset, request) for name in dict.fromkeys(request.datasets)]:
+        moulds = [[_mould(task, dataset, method, terms) for task in chosen_tasks] for method in chosen_methods]
+        unseeing = [_mould(task, dataset, None, terms) for task in chosen_tasks if task.entry.facts.blind]
+        trained = [_tokenizer_identity(method, dataset, request, terms) for method in chosen_methods]
         for seed in dict.fromkeys(request.seeds):
-            for method in chosen_methods:
-                tokenizer = _tokenizer(method, dataset, request, seed)
-                cells += [_cell(task, dataset, request, seed, tokenizer) for task in chosen_tasks]
-            blind += [_cell(task, dataset, request, seed, None) for task in chosen_tasks if task.entry.facts.blind]
+            for method, identity, of_tasks in zip(chosen_methods, trained, moulds, strict=True):
+                tokenizer = _tokenizer(identity, method, dataset, request, seed, terms)
+                cells += [mould.cell(seed, tokenizer, tokenizer.key) for mould in of_tasks]
+            source = fingerprint.of_value([BLIND, terms.name, dataset.content, seed, terms.threads])
+            blind += [mould.cell(seed, None, source) for mould in unseeing]
     return cells + blind
 
 
@@ -79,59 +117,62 @@ def loss_subsets(name: str) -> list[str]:
     return [base, *(other.name for other in same if _registered(other).wraps() == base)]
 
 
-def groups(cells: list[Cell]) -> list[list[Cell]]:
-    """Cells that can run apart from each other: one group a tokenizer, one for each blind baseline."""
-    together: dict[str, list[Cell]] = {}
-    for cell in cells:
-        together.setdefault(cell.tokenizer.key if cell.tokenizer else cell.key, []).append(cell)
-    return list(together.values())
-
-
-def budget_of(task: Configured, preset: str) -> Budget:
-    """What the task's network may spend under a preset."""
-    return PRESETS[preset].generator if task.entry.facts.budget == "generator" else PRESETS[preset].head
-
-
 def _registered(entry: Entry[MethodFacts]) -> Method:
     """The method as its registration has it."""
     return check_class(entry, all_metrics())(**entry.facts.arguments)
 
 
-def _tokenizer(method: Configured, dataset: Configured, request: Request, seed: int) -> TokenizerPlan:
-    shared = dataclasses.asdict(PRESETS[request.preset])
-    del shared["head"], shared["generator"], shared["about"]
+def _terms(request: Request) -> _Terms:
+    """The preset with what `--set preset.X=VALUE` changes of it, named so that no table mixes it with the preset."""
+    preset = find_preset(request.preset)
+    settings = [setting for setting in request.settings if setting.name == PRESET]
+    given = {field.name: getattr(preset, field.name) for field in dataclasses.fields(preset)}
+    preset = Preset(**resolve(Preset, given, settings))
+    changed = ", ".join(f"{setting.argument}={getattr(preset, setting.argument)}" for setting in settings)
+    name = f"{request.preset} with {changed}" if changed else request.preset
+    return _Terms(name, preset, request.threads or preset.threads, request.devices)
+
+
+def _tokenizer_identity(method: Configured, dataset: Configured, request: Request, terms: _Terms) -> str:
+    """Hash of all that determines a training besides its seed."""
     text = request.text_encoder if method.plugin.needs_text else None
-    identity = [method.identity, method.code, dataset.content, shared, seed, text_identity(text)]
-    key = fingerprint.of_value(["tokenizer", identity, _code(TRAIN_CODE)])[:20]
-    return TokenizerPlan(key, method, dataset, request.preset, seed, text)
+    parts = [method.identity, method.code, dataset.content, terms.shared, text_identity(text), _code(TRAIN_CODE)]
+    return fingerprint.of_value(parts)
 
 
-def _cell(task: Configured, dataset: Configured, request: Request, seed: int, tokenizer: TokenizerPlan | None) -> Cell:
-    source = tokenizer.key if tokenizer else [BLIND, request.preset, dataset.content, seed]
+def _tokenizer(
+    identity: str, method: Configured, dataset: Configured, request: Request, seed: int, terms: _Terms
+) -> TokenizerPlan:
+    key = fingerprint.of_value(["tokenizer", identity, seed])[:20]
+    codes_key = fingerprint.of_value([key, _code(ENCODE_CODE)])[:20]
+    text = request.text_encoder if method.plugin.needs_text else None
+    return TokenizerPlan(key, codes_key, method, dataset, terms.preset, seed, text, terms.devices)
+
+
+def _mould(task: Configured, dataset: Configured, method: Configured | None, terms: _Terms) -> _Mould:
     code = [task.code, dataset.code]
-    if tokenizer:
-        code += [tokenizer.method.code, _code((*TRAIN_CODE, *ENCODE_CODE))]
-    budget = dataclasses.asdict(budget_of(task, request.preset))
-    identity = ["cell", source, task.name, task.arguments, task.protocol, budget, code]
-    return Cell(
-        key=fingerprint.of_value(identity)[:20],
-        tokenizer=tokenizer,
-        task=task,
-        dataset=dataset,
-        preset=request.preset,
-        seed=seed,
-        code=fingerprint.of_value(code),
-        skip=_skip(task, dataset, tokenizer.method if tokenizer else None),
-        protocol=task.protocol | {"head": budget},
-        method_used=_method_used(task, tokenizer),
-        data_used=_data_used(dataset),
-    )
+    if method:
+        code += [method.code, _code((*TRAIN_CODE, *ENCODE_CODE))]
+    budget = terms.preset.generator if task.entry.facts.budget == "generator" else terms.preset.head
+    spent = dataclasses.asdict(budget)
+    fields = {
+        "task": task,
+        "dataset": dataset,
+        "preset": terms.name,
+        "budget": budget,
+        "threads": terms.threads,
+        "code": fingerprint.of_value(code),
+        "skip": _skip(task, dataset, method),
+        "protocol": task.protocol | {"head": spent},
+        "method_used": _method_used(task, method),
+        "data_used": _data_used(dataset),
+    }
+    return _Mould(fingerprint.of_value([task.name, task.arguments, task.protocol, spent, code]), fields)
 
 
-def _method_used(task: Configured, tokenizer: TokenizerPlan | None) -> MethodUsed:
-    if tokenizer is None:
+def _method_used(task: Configured, method: Configured | None) -> MethodUsed:
+    if method is None:
         return MethodUsed(name=BLIND, arguments={"kind": task.entry.facts.blind})
-    method = tokenizer.method
     return MethodUsed(name=method.name, arguments=method.identity, control=method.plugin.control)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from bench.contracts.registration import Entry
 from bench.errors import BenchError, DataError, UsageError
 from bench.experiment.arguments import Setting
+from bench.presets import Budget, Preset
 from bench.records.record import DataUsed, MethodUsed
 from bench.system import fingerprint
 from bench.system.files import sha256_of
@@ -19,9 +20,11 @@ from bench.system.files import sha256_of
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. data_root holds one folder for each data set that is not built in.
+    """What the user asked for: all of it determines values.
 
-    cache: where data sets read from files keep what they know of them.
+    data_root holds one folder for each data set that is not built in. cache: where data sets read from files keep what
+    they know of them. threads: CPU threads of every training and head, None for the preset's. devices: over how many
+    GPUs (or processes) one training is spread.
     """
 
     methods: tuple[str, ...]
@@ -33,6 +36,8 @@ class Request:
     data_root: Path | None = None
     cache: Path | None = None
     settings: tuple[Setting, ...] = ()
+    threads: int | None = None
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -108,21 +113,27 @@ class Configured:
 
 @dataclass(frozen=True)
 class TokenizerPlan:
-    """A tokenizer to train, shared by the cells of one method, data set and seed. key names its cache folder."""
+    """A tokenizer to train, shared by the cells of one method, data set and seed.
+
+    key names its folder in the cache, codes_key that of its codes. devices: over how many it is trained.
+    """
 
     key: str
+    codes_key: str
     method: Configured
     dataset: Configured
-    preset: str
+    preset: Preset
     seed: int
     text_encoder: str | None
+    devices: int
 
 
 @dataclass(frozen=True)
 class Cell:
     """An outcome to produce, with all that its record says of it whatever happens.
 
-    tokenizer: None for a task's blind baseline. skip: why nothing will run. protocol: of the task, with its budget.
+    tokenizer: None for a task's blind baseline. preset: its name. budget: of the task's network. threads: how many CPU
+    threads it is trained and evaluated with. skip: why nothing will run. protocol: of the task, with its budget.
     """
 
     key: str
@@ -130,6 +141,8 @@ class Cell:
     task: Configured
     dataset: Configured
     preset: str
+    budget: Budget
+    threads: int
     seed: int
     code: str
     skip: str | None
