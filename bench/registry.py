@@ -31,10 +31,11 @@ from bench.contracts.facts import (
     TextEncoderFacts,
 )
 from bench.contracts.metric import FLOOR, Metric, MetricName
-from bench.contracts.registration import PLUGIN, Entry, read_registrations
+from bench.contracts.registration import Entry, read_registrations
 from bench.errors import UsageError, did_you_mean
-from bench.system import fingerprint
 from bench.system.files import ROOT
+from bench.system.neighbours import parse_source
+from bench.system.plugin_modules import module_name
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Facts)
@@ -85,7 +86,7 @@ class Registry(Generic[F]):
             UsageError: the file is not Python, its facts are not what they should be, or a name is taken.
         """
         entries = self._all()
-        read = list(read_registrations(path, module or _module_of(path), self.variable, self.facts))
+        read = list(read_registrations(path, module or module_name(path), self.variable, self.facts))
         for entry in read:
             taken = entries.get(entry.name)
             if taken is not None and taken.path != entry.path:
@@ -99,16 +100,14 @@ class Registry(Generic[F]):
             for path in sorted(self.folder.glob("*.py")):
                 self.add_file(path, self.package if path.stem == "__init__" else f"{self.package}.{path.stem}")
             for point in entry_points(group=f"codebook_bench.{self.variable}"):
-                spec = importlib.util.find_spec(point.module)
+                try:
+                    spec = importlib.util.find_spec(point.module)  # imports the packages above it
+                except Exception as error:
+                    raise UsageError(f"entry point {point.name!r}: {point.module} cannot be found: {error}") from error
                 if spec is None or spec.origin is None:
                     raise UsageError(f"entry point {point.name!r} names a missing module {point.module!r}")
                 self.add_file(Path(spec.origin), point.module)
         return self._entries
-
-
-def _module_of(path: Path) -> str:
-    """The module name of a file given by --plugin: two files of one name in different folders are two modules."""
-    return f"{PLUGIN}{path.stem}_{fingerprint.of_value(str(path.resolve()))[:8]}"
 
 
 methods = Registry("method", "methods", "bench/methods", MethodFacts)
@@ -126,6 +125,7 @@ def add_plugin(path: Path) -> list[Entry[Any]]:
     Raises:
         UsageError: the file cannot be read, declares nothing, or declares a metric that nothing would measure.
     """
+    parse_source(path)
     entries = [entry for registry in REGISTRIES for entry in registry.add_file(path)]
     if not entries:
         spelled = ", ".join(f"@{registry.variable}.register(...)" for registry in REGISTRIES)

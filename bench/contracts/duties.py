@@ -13,6 +13,7 @@ from bench.contracts.facts import DataSetFacts, MethodFacts, TaskFacts
 from bench.contracts.metric import MetricName
 from bench.contracts.registration import Entry
 from bench.errors import UsageError, did_you_mean
+from bench.system.neighbours import parse_source
 
 
 def contract_of(entry: Entry[Any]) -> type | None:
@@ -85,7 +86,7 @@ def check_metrics(entry: Entry[TaskFacts], metrics: Iterable[str]) -> None:
                 f"{entry.path}: {entry.name!r} names an unknown metric {metric!r}{did_you_mean(metric, known)}"
             )
     declared = declared_by(entry)
-    for call in ast.walk(ast.parse(entry.path.read_text(encoding="utf-8"))):
+    for call in ast.walk(parse_source(entry.path)):
         # `add` of a set takes one argument, `TaskResult.add` two or more
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and len(call.args) > 1:
             name = call.args[0]

@@ -5,23 +5,20 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
-import importlib.util
-import sys
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from bench.contracts.facts import Facts, MethodFacts
 from bench.contracts.metric import Metric
 from bench.errors import UsageError, did_you_mean
 from bench.system.files import ROOT
+from bench.system.neighbours import parse_source
+from bench.system.plugin_modules import PLUGIN, explained, load
 
 F = TypeVar("F", bound=Facts)
-PLUGIN = "bench_plugin_"
-"""Beginning of the module names of files given by --plugin."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,16 @@ class Entry(Generic[F]):
     about: str
 
     def load(self) -> Any:
-        """Import the plug-in's file and return the class or function."""
-        return getattr(_import(self.module, self.path), self.target)
+        """Import the plug-in's file and return the class or function.
+
+        Raises:
+            UsageError: a file from outside cannot be imported.
+        """
+        if not self.from_outside:
+            return getattr(importlib.import_module(self.module), self.target)
+        with explained(self.path):
+            file = self.module.startswith(PLUGIN)
+            return getattr(load(self.path) if file else importlib.import_module(self.module), self.target)
 
     @property
     def from_outside(self) -> bool:
@@ -54,11 +59,7 @@ def read_registrations(path: Path, module: str, variable: str, facts: type[F]) -
     Raises:
         UsageError: the file is not Python, or a registration is not what `facts` describes.
     """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(f"cannot read plug-in {path}: {error}") from error
-    for node in tree.body:
+    for node in parse_source(path).body:
         if not isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             continue
         about = (ast.get_docstring(node) or "").partition("\n")[0]
@@ -69,8 +70,10 @@ def read_registrations(path: Path, module: str, variable: str, facts: type[F]) -
             try:
                 (name,) = map(_literal, call.args)
                 given = {word.arg: _literal(word.value) for word in call.keywords if word.arg}
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 raise UsageError(f"{where}: a registration takes one name and facts, literals only") from error
+            if not isinstance(name, str) or not name.strip():
+                raise UsageError(f"{where}: a name is text, not {name!r:.80}")
             yield Entry(name, _facts(facts, given, f"{where}: {name!r}"), module, path.resolve(), node.name, about)
 
 
@@ -132,16 +135,3 @@ def _check_type(value: Any, hint: Any, where: str) -> None:
             raise UsageError(f"{where} cannot be {value!r}")
     elif not isinstance(value, hint):
         raise UsageError(f"{where} cannot be {value!r}")
-
-
-def _import(module: str, path: Path) -> ModuleType:
-    if not module.startswith(PLUGIN):
-        return importlib.import_module(module)
-    if module not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module, path)
-        if spec is None or spec.loader is None:
-            raise UsageError(f"cannot import plug-in {path}")
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[module] = loaded  # dataclasses look their module up while the class is being made
-        spec.loader.exec_module(loaded)
-    return sys.modules[module]
