@@ -68,9 +68,9 @@ def parse_source(path: Path) -> ast.Module:
     """
     try:
         if not path.is_file():
-            raise UsageError(f"{path} is not there" if not path.exists() else f"{path} is no file that can be read")
+            raise UsageError(f"cannot read plug-in {path}: {'no regular file' if path.exists() else 'no such file'}")
         if path.stat().st_size > MAX_SOURCE_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_SOURCE_BYTES // 2**20} MiB, which no Python file is")
+            raise UsageError(f"cannot read plug-in {path}: larger than {MAX_SOURCE_BYTES // 2**20} MiB")
         return ast.parse(path.read_bytes(), filename=str(path))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"cannot read {path} as Python: {error or type(error).__name__}") from error
+        raise UsageError(f"cannot read plug-in {path}: {error or type(error).__name__}") from error

@@ -156,4 +156,4 @@ def _reason(error: BaseException, file: Path) -> str:
     own = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(file.parent)
     ]
-    return f"{kind}{text}" + (f" ({own[-1].filename}:{own[-1].lineno})" if own else "")
+    return f"{kind}{text}" + (f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else "")
