@@ -16,6 +16,7 @@ from bench.errors import DataError
 from bench.features.perceptual import LpipsNetwork
 from bench.methods.parts.autoencoder import Objective
 from bench.presets import Preset
+from bench.system import ranks
 
 Perceptual = Literal["auto", "vgg", "none"]
 
@@ -86,11 +87,12 @@ class AdversarialObjective(Objective):
 def adaptive_weight(reconstruction_loss: Tensor, generator_loss: Tensor, last_weight: Tensor) -> Tensor:
     """VQ-GAN, eq. 7: |grad reconstruction loss| / (|grad generator loss| + 1e-4), clamped to [0, 1e4].
 
-    last_weight: of the decoder's last layer, where the gradients' norms are taken.
+    last_weight: of the decoder's last layer, where the norms of the joint batch's gradients are taken.
     """
     losses = (reconstruction_loss, generator_loss)
-    norms = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float().norm() for loss in losses]
-    ratio: Tensor = norms[0] / (norms[1] + 1e-4)
+    gradients = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float() for loss in losses]
+    first, second = (gradient.norm() for gradient in ranks.mean(torch.stack(gradients)))
+    ratio: Tensor = first / (second + 1e-4)
     return ratio.clamp(0, 1e4).detach()
 
 

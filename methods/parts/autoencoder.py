@@ -12,6 +12,7 @@ from bench.contracts.method import Batch, Quantized, Tokenizer
 from bench.methods.parts.backbones import build_backbone
 from bench.methods.parts.vector_quantizer import Quantizer
 from bench.presets import Preset
+from bench.system import ranks
 
 
 class Objective(nn.Module):
@@ -73,9 +74,13 @@ class Autoencoder(Tokenizer):
 
     @override
     def forward(self, images: Tensor) -> tuple[Tensor, Quantized]:
-        """Reconstruction [B, 3, H, W] and what the quantizer returned."""
-        quantized: Quantized = self.quantizer(self.encoder(images))
-        return self.decoder(quantized.quantized), quantized
+        """Reconstruction [B, 3, H, W] and what the quantizer returned, for the images of all ranks.
+
+        The quantizer sees the features of all ranks, so that its codes, its statistics and its loss are those of the
+        joint batch on each of them. The decoder decodes the rank's own.
+        """
+        quantized: Quantized = self.quantizer(ranks.joint(self.encoder(images)))
+        return self.decoder(ranks.own(quantized.quantized)), quantized
 
     def criterion(self, images: Tensor, reconstruction: Tensor, quantized: Quantized, step: int) -> dict[str, Tensor]:
         """All losses that need no text; what wraps this tokenizer adds its own to them."""

@@ -15,6 +15,7 @@ from bench.methods.parts.autoencoder import Autoencoder
 from bench.methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
 from bench.methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
 from bench.methods.parts.language.variants import Switches
+from bench.system import ranks
 from bench.text.words import word_positions
 
 DROPOUT = 0.1
@@ -131,7 +132,7 @@ class LanguageGuided(Tokenizer):
 
     @override
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """The base's losses and the weighted text losses."""
+        """The base's losses and the weighted text losses, these of the joint batch on each rank."""
         assert batch.text is not None
         reconstruction, quantized = self.base(batch.images)
         losses = self.base.criterion(batch.images, reconstruction, quantized, step)
@@ -139,5 +140,5 @@ class LanguageGuided(Tokenizer):
         if self.guidance.switches.codebook_gradient:
             rows = lookup(self.codebook, quantized.indices).permute(0, 3, 1, 2)
             codes = codes + (rows - rows.detach())  # the value stays, the selected rows get the same gradient
-        text = self.guidance(codes, batch.text)
+        text = self.guidance(codes, TextBatch(*map(ranks.joint, batch.text)))
         return losses | {name: self.weights[name] * loss for name, loss in text.items()}
