@@ -91,8 +91,8 @@ def adaptive_weight(reconstruction_loss: Tensor, generator_loss: Tensor, last_we
     """
     losses = (reconstruction_loss, generator_loss)
     gradients = [torch.autograd.grad(loss, last_weight, retain_graph=True)[0].float() for loss in losses]
-    first, second = (gradient.norm() for gradient in ranks.mean(torch.stack(gradients)))
-    ratio: Tensor = first / (second + 1e-4)
+    norms = [ranks.mean(gradient).norm() for gradient in gradients]
+    ratio: Tensor = norms[0] / (norms[1] + 1e-4)
     return ratio.clamp(0, 1e4).detach()
 
 

@@ -35,8 +35,8 @@ def test_one_process_is_the_only_rank_and_changes_nothing() -> None:
     assert (ranks.count(), ranks.rank()) == (1, 0)
     assert ranks.joint(value) is value
     assert ranks.mean(value) is value
-    assert torch.equal(ranks.own(value), value)
-    assert np.array_equal(ranks.own(array), array)
+    assert ranks.own(value) is value
+    assert ranks.own(array) is array
     assert launch(lambda rank: os.getpid() + rank, 1, "cpu") == os.getpid()
     assert ranks.differing({"a": value}) == []
 
