@@ -37,6 +37,20 @@ Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python fil
 Settings = Annotated[list[str] | None, typer.Option("--set", help="NAME.ARG=VALUE: an argument of a plug-in.")]
 Overwrite = Annotated[Literal["missing", "failed", "all"], typer.Option("--overwrite", help="Which cells to run.")]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed cell.")]
+Address = Annotated[str | None, typer.Option("--address", help="Join the Ray cluster at this address.")]
+Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus-per-cell", min=1, help="Threads of a cell, else the preset's; changes keys."),
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus-per-cell", min=0.01, max=1, help="Share of a GPU, else from measured memory.")
+]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="GPUs (or processes) of one training; changes keys.")]
+Parallel = Annotated[int | None, typer.Option("--max-parallel", min=1, help="Jobs at once at most.")]
+Retries = Annotated[int, typer.Option("--retries", min=0, help="Of a job whose process or machine was lost.")]
+Timeout = Annotated[float | None, typer.Option("--cell-timeout", min=0.1, help="Seconds a training or task may take.")]
+Minutes = Annotated[float, typer.Option("--checkpoint-minutes", min=0, help="Between two checkpoints of a training.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Event files of trainings in CACHE/tensorboard.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run.")]
 
 
@@ -57,6 +71,15 @@ def run(
     setting: Settings = None,
     overwrite: Overwrite = "missing",
     fail_fast: FailFast = False,
+    address: Address = None,
+    cpus_per_cell: Cpus = None,
+    gpus_per_cell: Gpus = None,
+    devices: Devices = 1,
+    max_parallel: Parallel = None,
+    retries: Retries = 2,
+    cell_timeout: Timeout = None,
+    checkpoint_minutes: Minutes = 10.0,
+    tensorboard: TensorBoard = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,6 +101,8 @@ def run(
         data_root=data_root.resolve() if data_root else None,
         cache=cache.resolve(),
         settings=tuple(parse_setting(text) for text in setting or []),
+        threads=cpus_per_cell,
+        devices=devices,
     )
     options = Options(
         engine=engine,
@@ -89,6 +114,13 @@ def run(
         fail_fast=fail_fast,
         dry_run=dry_run,
         as_json=as_json,
+        address=address,
+        gpus=gpus_per_cell,
+        parallel=max_parallel,
+        retries=retries,
+        timeout=cell_timeout,
+        checkpoint_minutes=checkpoint_minutes,
+        tensorboard=tensorboard,
     )
     raise typer.Exit(execute(request, options))
 
@@ -221,6 +253,3 @@ def main() -> None:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; finished cells are recorded, run the same command to go on", file=sys.stderr)
-        sys.exit(130)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from bench.contracts.result import TaskResult
-from bench.errors import BenchError
 from bench.experiment.request import Cell
+from bench.experiment.schedule import Failure
 from bench.records.record import Record, now
 from bench.registry import metric_of
 from bench.system import fingerprint
@@ -22,10 +21,9 @@ def skipped(cell: Cell, device: torch.device) -> Record:
     return _record(cell, device, status="skipped", reason=cell.skip)
 
 
-def failed(cell: Cell, device: torch.device, error: Exception) -> Record:
-    """A failed record; the traceback's tail is kept unless the error is one that explains itself."""
-    tail = None if isinstance(error, BenchError) else "".join(traceback.format_exception(error)[-6:])
-    return _record(cell, device, status="failed", reason=f"{type(error).__name__}: {error}", traceback=tail)
+def failed(failure: Failure, device: torch.device) -> Record:
+    """A failed record."""
+    return _record(failure.cell, device, status="failed", reason=failure.reason, traceback=failure.traceback)
 
 
 def measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:

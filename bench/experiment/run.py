@@ -1,38 +1,58 @@
-"""Run a request: leave out what is recorded, prepare what is shared, hand the rest to an engine, say what happened."""
+"""Run a request: leave out what is recorded, hand the rest to an engine, say what happened."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from bench.errors import UsageError
-from bench.experiment.cell import Place, caption_features, load_splits
-from bench.experiment.plan import groups, plan
+from bench.errors import BenchError, UsageError
+from bench.experiment.board import Board
+from bench.experiment.conclude import Conclusion
+from bench.experiment.jobs import Job, graph
+from bench.experiment.outcome import skipped
+from bench.experiment.place import Place, Setup
+from bench.experiment.plan import ENCODE_CODE, TRAIN_CODE, plan
 from bench.experiment.request import Cell, Request
+from bench.experiment.schedule import Schedule
+from bench.experiment.stopping import Stopped, stoppable
 from bench.records.record import Record
 from bench.records.store import RecordStore
+from bench.registry import text_encoders
+from bench.system import fingerprint
 from bench.system.environment import pick_device, slots
+from bench.system.files import sweep
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run a request: all that does not change a value. Folders are absolute."""
+    """How to run a request: all that does not change a value. Folders are absolute.
+
+    address: of a running Ray cluster to join. gpus: share of a GPU that a cell gets, None for what was measured.
+    parallel: jobs at once at most. retries: of a job whose process or machine was lost. timeout: seconds for a job.
+    """
 
     engine: str
     results: Path
     cache: Path
     device: str
-    plugins: tuple[Path, ...]
-    overwrite: str
-    fail_fast: bool
-    dry_run: bool
-    as_json: bool
+    plugins: tuple[Path, ...] = ()
+    overwrite: str = "missing"
+    fail_fast: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    address: str | None = None
+    gpus: float | None = None
+    parallel: int | None = None
+    retries: int = 2
+    timeout: float | None = None
+    checkpoint_minutes: float = 10.0
+    tensorboard: bool = False
 
 
 def execute(request: Request, options: Options) -> int:
@@ -45,34 +65,103 @@ def execute(request: Request, options: Options) -> int:
     store = RecordStore(options.results)
     store.check_writable()
     cells = plan(request)
-    recorded = {cell.key: store.get(cell.key) for cell in cells}
-    to_run = [cell for cell in cells if _is_due(recorded[cell.key], options.overwrite)]
+    recorded = _recorded(store, cells)
+    to_run = [cell for cell in cells if _is_due(recorded.get(cell.key), options.overwrite)]
     if options.dry_run:
         _print_plan(cells, {cell.key for cell in to_run}, options.as_json)
         return 0
-    due = {cell.key for cell in to_run}
-    records = [record for key, record in recorded.items() if record is not None and key not in due]
+    failures = 0
     if to_run:
-        engine, why = pick_engine(options.engine, len(groups(to_run)), device)
-        _say(f"{len(to_run)} cells to run, {len(records)} recorded already; engine {engine} ({why}) on {device.type}")
-        place = Place(options.results, options.cache, device.type, options.fail_fast)
-        records += _run(to_run, place, engine, options.plugins)
-    _print_summary(records, len(to_run), options)
-    return 1 if any(record.status == "failed" for record in records) else 0
+        place = Place(
+            options.results,
+            options.cache,
+            device.type,
+            checkpoint_minutes=options.checkpoint_minutes,
+            tensorboard=options.tensorboard,
+        )
+        for folder in (options.results, options.cache):
+            sweep(folder)
+        for cell in to_run:
+            if cell.skip:
+                store.write(skipped(cell, device))
+        jobs = graph(to_run, {key: record.created for key, record in recorded.items()}, options.cache)
+        _say(f"{len(to_run)} cells to run, {len(cells) - len(to_run)} recorded already, on {device.type}")
+        try:
+            failures = _run(jobs, place, options, to_run)
+        except Stopped as stopped:
+            done = len(_recorded(RecordStore(options.results), to_run))
+            _say(f"stopped ({stopped}); {done} of {len(to_run)} cells are recorded, run the same command to go on")
+            return stopped.exit_status
+        for folder in (options.results, options.cache):
+            sweep(folder)
+    final = _recorded(RecordStore(options.results), cells)
+    _print_summary(list(final.values()), len(to_run), len(cells), options)
+    missing = len(final) < len(cells)
+    return 1 if failures or missing or any(record.status == "failed" for record in final.values()) else 0
 
 
-def pick_engine(name: str, group_count: int, device: torch.device) -> tuple[str, str]:
-    """The engine and, in words, why: "auto" takes ray where it is installed and more than one group can run at once.
+def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Cell]) -> int:
+    """Run the jobs; returns how many cells failed."""
+    if not jobs:
+        return 0
+    schedule = Schedule(jobs, options.retries)
+    setup = Setup(place, options.plugins, planned_code(cells), options.timeout)
+    engine, why = pick_engine(options, sum(job.stage in ("training", "cell") for job in jobs.values()))
+    parallel = 1 if engine == "serial" else slots(torch.device(place.device))
+    with Board(jobs, parallel, place.cache) as board, stoppable():
+        conclusion = Conclusion(schedule, place, board, options.fail_fast)
+        board.say(f"engine {engine} ({why})")
+        if engine == "ray":
+            from bench.experiment import ray_tune
+
+            try:
+                ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
+            except BenchError as error:
+                if options.engine == "ray":
+                    raise
+                board.say(f"{error}; going on with engine serial")
+                engine = "serial"
+            else:
+                ray_tune.run(schedule, setup, conclusion, options.parallel)
+        if engine == "serial":
+            from bench.experiment import serial
+
+            serial.run(schedule, setup, conclusion)
+    return len(conclusion.failures)
+
+
+def _recorded(store, cells):
+    return {c.key: r for c in cells if (r := store.get(c.key))}
+
+
+def planned_code(cells: list[Cell]) -> dict[Path, str]:
+    """The files whose code the cells run, each with its fingerprint as of now."""
+    files = {*TRAIN_CODE, *ENCODE_CODE}
+    for cell in {id(cell.task): cell for cell in cells}.values():
+        files |= {cell.task.entry.path}
+    for cell in cells:
+        files.add(cell.dataset.entry.path)
+        if cell.tokenizer is not None:
+            files.add(cell.tokenizer.method.entry.path)
+            if cell.tokenizer.text_encoder is not None:
+                files.add(text_encoders.get(cell.tokenizer.text_encoder).path)
+    return {path: fingerprint.of_code((path,)) for path in sorted(files)}
+
+
+def pick_engine(options: Options, at_once: int) -> tuple[str, str]:
+    """The engine and, in words, why: "auto" takes ray where it is installed and more than one job can run at once.
 
     Raises:
         UsageError: ray is asked for and not installed.
     """
     installed = importlib.util.find_spec("ray") is not None
-    if name == "ray" and not installed:
+    if options.engine == "ray" and not installed:
         raise UsageError("--engine ray: ray is not installed; pip install 'ray[tune]', or take --engine serial")
-    if name != "auto":
-        return name, "as asked"
-    at_once = min(slots(device), group_count)
+    if options.engine != "auto":
+        return options.engine, "as asked"
+    if options.address:
+        return "ray", "joins a cluster"
+    at_once = min(slots(pick_device(options.device)), at_once, options.parallel or at_once)
     if at_once == 1:
         return "serial", "one thing at a time"
     return ("ray", f"{at_once} at once") if installed else ("serial", "ray is not installed")
@@ -80,31 +169,6 @@ def pick_engine(name: str, group_count: int, device: torch.device) -> tuple[str,
 
 def _is_due(record: Record | None, overwrite: str) -> bool:
     return record is None or overwrite == "all" or (overwrite == "failed" and record.status == "failed")
-
-
-def _run(cells: list[Cell], place: Place, engine: str, plugins: tuple[Path, ...]) -> list[Record]:
-    _prepare(cells, place)
-    if engine == "ray":
-        from bench.experiment import ray_tune
-
-        return ray_tune.run(groups(cells), place, plugins)
-    from bench.experiment import serial
-
-    return serial.run(groups(cells), place)
-
-
-def _prepare(cells: list[Cell], place: Place) -> None:
-    """Make what several groups share, each thing once: data sets and, for methods that read text, caption features."""
-    shared = {
-        (cell.dataset.name, cell.tokenizer and cell.tokenizer.text_encoder): cell for cell in cells if not cell.skip
-    }
-    for name in dict.fromkeys(name for name, _ in shared):
-        _say(f"preparing {name}, unless it is kept from before")
-    for cell in shared.values():
-        with contextlib.suppress(Exception):  # not lost: each group that needs it meets the same error and records it
-            splits = load_splits(cell.dataset, place.cache)
-            if cell.tokenizer is not None:
-                caption_features(cell.tokenizer, splits["train"], place.cache, torch.device(place.device))
 
 
 def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:
@@ -128,7 +192,7 @@ def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:
     print(f"{len(cells)} cells, {len(due)} to run")
 
 
-def _print_summary(records: list[Record], ran: int, options: Options) -> None:
+def _print_summary(records: list[Record], ran: int, cells: int, options: Options) -> None:
     counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
     if options.as_json:
         print(
@@ -138,7 +202,7 @@ def _print_summary(records: list[Record], ran: int, options: Options) -> None:
         )
         return
     words = ", ".join(f"{count} {status}" for status, count in counts.items())
-    reused = len(records) - ran
+    reused = cells - ran
     if not ran:
         print(f"nothing to do: {reused} records in {options.results} answer this ({words})")
         for record in records:

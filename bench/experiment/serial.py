@@ -1,12 +1,33 @@
-"""One group after another in this process."""
+"""One job after another, in one worker process."""
 
 from __future__ import annotations
 
-from bench.experiment.cell import Place, run_group
-from bench.experiment.request import Cell
-from bench.records.record import Record
+import time
+
+from bench.experiment.conclude import Conclusion
+from bench.experiment.place import Setup
+from bench.experiment.schedule import Schedule
+from bench.experiment.supervise import Worker
+
+WAIT = 0.2
+"""Seconds between two looks at jobs that another run is doing."""
 
 
-def run(groups: list[list[Cell]], place: Place) -> list[Record]:
-    """Run all groups and return their records, which are in the store as well."""
-    return [record for cells in groups for record in run_group(cells, place)]
+def run(schedule: Schedule, setup: Setup, conclusion: Conclusion) -> None:
+    """Do all jobs.
+
+    Raises:
+        BenchError: as `Conclusion.ended`.
+    """
+    worker = Worker(setup)
+    try:
+        while not schedule.over:
+            job = schedule.start()
+            if job is None:
+                conclusion.board.refresh()
+                time.sleep(WAIT)
+                continue
+            conclusion.board.started(job)
+            conclusion.ended(job, worker.run(job, conclusion.board.refresh))
+    finally:
+        worker.close()

@@ -1,23 +1,63 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then in a log. Both go to standard error."""
+"""Progress of long work: into a file where a worker process is told to, else a bar on a terminal or lines in a log."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tqdm import tqdm
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what): draws a bar on a terminal, prints now and then in a log."""
+"""Called with (done, total, what): shows how far a piece of work is."""
 
 LINE_EVERY = 20.0
 """Seconds between two lines in a log."""
+FILE_EVERY = 0.5
+"""Seconds between two writes of a worker's file."""
+
+_file: Path | None = None
+
+
+def report_into(file: Path | None) -> None:
+    """Let all reporters of this process write into a file, which another process shows; None: they show it."""
+    global _file  # noqa: PLW0603 - one job runs in a process
+    _file = file
+
+
+def read_report(file: Path) -> tuple[int, int, str] | None:
+    """What was last written into a worker's file, (done, total, what); None where there is nothing to read."""
+    try:
+        done, total, what = json.loads(file.read_text(encoding="utf-8"))
+        return int(done), int(total), str(what)
+    except (OSError, ValueError, TypeError):  # not there yet, or being written at this moment
+        return None
 
 
 def reporter(label: str) -> Progress:
     """A progress function for one tokenizer or task."""
+    if _file is not None:
+        return _InFile(_file)
     return _Bar(label) if sys.stderr.isatty() else _Lines(label)
+
+
+class _InFile:
+    """The latest state in a small file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.last = 0.0
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if now - self.last < FILE_EVERY and done < total:
+            return
+        self.last = now
+        with contextlib.suppress(OSError):  # a full disk is met, and told, where results are written
+            self.file.write_text(json.dumps([done, total, what]), encoding="utf-8")
 
 
 class _Bar:
@@ -54,4 +94,5 @@ class _Lines:
         now = time.monotonic()
         if now - self.last >= LINE_EVERY:
             self.last = now
-            print(f"{self.label}: {what} {done}/{total}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+                print(f"{self.label}: {what} {done}/{total}", file=sys.stderr, flush=True)

@@ -1,0 +1,124 @@
+"""What a person sees of a run: a live table on a terminal, a line now and then in a log. Both on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bench.experiment.jobs import Job
+from bench.experiment.schedule import Outcome
+from bench.system import progress
+
+WORDS = {"data": "prepare", "text": "encode", "training": "train", "codes": "encode", "cell": "evaluate"}
+CLOSED = (OSError, ValueError)
+"""What writing raises when nobody reads any more: the pipe or terminal is closed. The run goes on."""
+
+
+class Board:
+    """The state of a run. cells: to run. parallel: jobs at once. cache: where workers leave their progress."""
+
+    def __init__(self, jobs: Mapping[str, Job], parallel: int, cache: Path) -> None:
+        self.cells = sum(job.stage == "cell" for job in jobs.values())
+        self.jobs = len(jobs)
+        self.parallel = max(1, parallel)
+        self.folder = cache / "progress"
+        self.running: dict[str, tuple[Job, float]] = {}
+        self.done = self.failed = self.ended_jobs = 0
+        self.spent: dict[str, list[float]] = {}
+        self.begun = time.monotonic()
+        self.last_line = self.begun
+        console = Console(stderr=True)
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Board:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live:
+            with contextlib.suppress(*CLOSED):
+                self.live.stop()
+
+    def started(self, job: Job) -> None:
+        """A job runs now."""
+        self.running[job.key] = (job, time.monotonic())
+        self.refresh()
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """A job has ended; its record's line and what it printed are shown."""
+        self.running.pop(job.key, None)
+        (self.folder / f"{job.key}.json").unlink(missing_ok=True)
+        if outcome.said and outcome.status != "failed":  # of a failed one it is in the record
+            self.say(outcome.said.rstrip())
+        if outcome.line:
+            self.say(outcome.line)
+        if outcome.status == "lost":
+            self.say(f"{WORDS[job.stage]} {job.label}: {outcome.reason}")
+        if outcome.status in ("done", "failed"):
+            self.ended_jobs += 1
+            self.done += job.stage == "cell" and outcome.status == "done"
+            self.failed += job.stage == "cell" and outcome.status == "failed"
+            self.spent.setdefault(job.stage, []).append(outcome.seconds)
+        self.refresh()
+
+    def say(self, text: str) -> None:
+        """Print lines above the table."""
+        with contextlib.suppress(*CLOSED):
+            if self.live:
+                self.live.console.print(Text(text))
+            else:
+                print(text, file=sys.stderr, flush=True)
+
+    def refresh(self) -> None:
+        """Draw the table anew, or print a line where the last one is long ago."""
+        now = time.monotonic()
+        with contextlib.suppress(*CLOSED):
+            if self.live:
+                self.live.update(self._table(now), refresh=True)
+            elif now - self.last_line >= progress.LINE_EVERY:
+                self.last_line = now
+                running = [f"{label} {state}".rstrip() for label, state, _ in self._rows(now)]
+                print("; ".join([self._summary(now), *running[:4]]), file=sys.stderr, flush=True)
+
+    def _summary(self, now: float) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        left = self._left(now)
+        return f"{self.done} of {self.cells} cells done{failed}, {len(self.running)} jobs running{left}"
+
+    def _left(self, now: float) -> str:
+        """A guess: what is left at the pace so far."""
+        if not self.ended_jobs:
+            return ""
+        mean = sum(map(sum, self.spent.values())) / self.ended_jobs
+        under_way = sum(min(mean, now - begun) for _, begun in self.running.values())
+        seconds = max(0.0, (self.jobs - self.ended_jobs) * mean - under_way) / self.parallel
+        return f", about {seconds / 60:.0f} min left" if seconds >= 60 else f", about {seconds:.0f} s left"
+
+    def _rows(self, now: float) -> list[tuple[str, str, float | None]]:
+        rows: list[tuple[str, str, float | None]] = []
+        for job, begun in self.running.values():
+            report = progress.read_report(self.folder / f"{job.key}.json")
+            label = f"{WORDS[job.stage]} {job.label}"
+            if report is None:
+                rows.append((label, f"{now - begun:.0f} s", None))
+            else:
+                done, total, what = report
+                rows.append((label, f"{what} {done}/{total}", done / max(1, total)))
+        return rows
+
+    def _table(self, now: float) -> Group:
+        table = Table.grid(padding=(0, 2))
+        for label, state, share in self._rows(now):
+            bar = ProgressBar(total=1.0, completed=share, width=24) if share is not None else Text("")
+            table.add_row(Text(label), bar, Text(state))
+        return Group(table, Text(self._summary(now)))

@@ -1,0 +1,239 @@
+"""A worker process: holds the planned code, and does each job in a fork of itself.
+
+It imports all code that the run was planned with once, at its start, and compares it with the plan. So an edit while a
+run is under way cannot reach a job, every job begins in the same state whatever ran before it, and one that crashes,
+hangs or is killed takes nothing with it. Started by `bench.experiment.supervise`, which it does not outlive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+
+from bench.errors import BenchError
+from bench.experiment.jobs import Job
+from bench.experiment.place import GRACE, Place, Setup
+from bench.experiment.schedule import Outcome
+from bench.experiment.stages import perform
+from bench.records.store import RecordStore
+from bench.registry import REGISTRIES, add_plugin
+from bench.system import fingerprint, progress
+from bench.system.claims import Busy, claim
+from bench.system.environment import describe
+from bench.system.files import ROOT
+
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux's prctl."""
+SAID = 4_000
+"""Characters kept of what a job printed."""
+
+
+def main(fd: int) -> None:
+    """Answer jobs with outcomes over a socket until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides what becomes of a job
+    line = Connection(fd)
+    setup: Setup = line.recv()
+    try:
+        problem = _load(setup)
+    except BaseException as error:
+        problem = Outcome("failed", _in_a_line(error), _tail(error))
+    line.send(problem)
+    if problem is not None:
+        return
+    while True:
+        try:
+            job: Job = line.recv()
+        except (EOFError, OSError):
+            return
+        line.send(_in_a_fork(job, setup, line))
+
+
+def _load(setup: Setup) -> Outcome | None:
+    """Import what was planned, and compare; the outcome of all jobs where that cannot be."""
+    for path in setup.plugins:
+        add_plugin(path)
+    entries = {entry.path: entry for registry in REGISTRIES for entry in registry.entries()}
+    for path in setup.code:
+        if path in entries:
+            entries[path].load()
+    for file in _all_files(setup.code):
+        parts = file.relative_to(ROOT).with_suffix("").parts if file.is_relative_to(ROOT) else ("",)
+        if parts[0] in ("bench", "methods", "tasks"):  # the files of plug-ins were imported with their entries
+            importlib.import_module(".".join(parts if parts[0] == "bench" else ("bench", *parts)))
+    for path, planned in setup.code.items():
+        if fingerprint.of_code([path]) != planned:
+            return Outcome("stale", f"{path} or a file that it uses was edited since the run began")
+    import torch
+
+    describe(torch.device("cpu"))  # asks git, once for all jobs
+    return None
+
+
+def _all_files(files: Iterable[Path]) -> set[Path]:
+    found: set[Path] = set()
+    queue = [file.resolve() for file in files]
+    while queue:
+        file = queue.pop()
+        if file not in found:
+            found.add(file)
+            queue.extend(fingerprint.imported_files(file))
+    return found
+
+
+def _in_a_fork(job: Job, setup: Setup, line: Connection) -> Outcome:
+    """Do a job in a child, and say how that ended, whatever happens to the child."""
+    started = time.perf_counter()
+    answer, child_end = os.pipe()
+    killed_before = _kernel_kills()
+    with tempfile.TemporaryFile() as printed:
+        child = os.fork()
+        if child == 0:
+            os.close(answer)
+            line.close()
+            _be_the_child(job, setup, child_end, printed.fileno())
+        os.close(child_end)
+        late = _wait(answer, line, child, setup.timeout)
+        text = _read_all(answer) if not late else b""
+        _end_group(child)
+        status = os.waitpid(child, 0)[1]
+        printed.seek(max(0, printed.seek(0, os.SEEK_END) - SAID))
+        said = printed.read().decode(errors="replace")
+    seconds = time.perf_counter() - started
+    if late:
+        return Outcome("failed", f"took longer than {setup.timeout:g} s", said=said, seconds=seconds)
+    with contextlib.suppress(ValueError, TypeError):
+        outcome, modules = json.loads(text)
+        _import_too(modules)
+        return Outcome(**outcome)._replace(said=said, seconds=seconds)
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return Outcome("failed", f"its process ended with exit status {code}", said, said, seconds=seconds)
+    name = signal.Signals(-code).name
+    if _kernel_kills() > killed_before:
+        reason = f"out of memory: the kernel killed its process ({name})"
+        return Outcome("failed", reason, said or None, said, seconds=seconds)
+    lost = -code in (signal.SIGKILL, signal.SIGTERM)
+    return Outcome("lost" if lost else "failed", f"its process died of {name}", said or None, said, seconds=seconds)
+
+
+def _wait(answer: int, line: Connection, child: int, timeout: float | None) -> bool:
+    """Until the child answers or dies; True where it took too long. Without a run to answer to, nothing goes on."""
+    readable, _, _ = select.select([answer, line.fileno()], [], [], timeout)
+    if line.fileno() in readable:
+        # the run has stopped or is gone; a training leaves a checkpoint
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+        select.select([answer], [], [], GRACE)
+        _end_group(child)
+        os._exit(1)
+    return not readable
+
+
+def _be_the_child(job: Job, setup: Setup, answer: int, printed: int) -> None:
+    """Never returns."""
+    try:
+        os.setsid()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
+        faulthandler.enable()
+        signal.signal(signal.SIGTERM, _stop)
+        before = set(sys.modules)
+        outcome = _outcome(job, setup.place)
+        modules = sorted(set(sys.modules) - before)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with os.fdopen(answer, "wb") as file:
+            file.write(json.dumps([outcome._asdict(), modules]).encode())
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def _outcome(job: Job, place: Place) -> Outcome:
+    file = place.cache / "progress" / f"{job.key}.json"
+    try:
+        with claim(place.cache / "claims" / job.key, wait=False):
+            if job.due and not _is_due(job, place):
+                return Outcome("done")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            progress.report_into(file)
+            try:
+                record = perform(job, place)
+            finally:
+                file.unlink(missing_ok=True)
+            return Outcome("done", line=record.line() if record else "")
+    except Busy:
+        return Outcome("busy")
+    except Exception as error:
+        return Outcome("failed", _in_a_line(error), None if isinstance(error, BenchError) else _tail(error))
+
+
+def _is_due(job: Job, place: Place) -> bool:
+    """Whether a cell that the job is for is still without the record that the run is to make."""
+    store = RecordStore(place.results)
+    for due in job.due:
+        record = store.get(due.key)
+        if record is None or record.created == due.replaces:
+            return True
+    return False
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
+    raise KeyboardInterrupt  # scratch is removed and claims are released on the way out
+
+
+def _import_too(modules: Iterable[str]) -> None:
+    """Libraries that a job had to import: the next ones find them imported. Project code was imported at the start."""
+    for name in modules:
+        with contextlib.suppress(Exception):  # whoever needs it meets the same error and reports it
+            importlib.import_module(name)
+
+
+def _end_group(child: int) -> None:
+    """End the child and what it started: Java, ranks of a training."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+
+
+def _read_all(answer: int) -> bytes:
+    with os.fdopen(answer, "rb") as file:
+        return file.read()
+
+
+def _kernel_kills() -> int:
+    """How many processes the kernel has killed for memory in this control group so far, where it says so."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/sys/fs/cgroup/memory.events").read_text(encoding="utf-8").splitlines()
+        return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])
+    return 0
+
+
+def _in_a_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _tail(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)[-6:])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
