@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -124,8 +125,8 @@ class Cvq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2307.15139"
-    codes: int | None = None
-    beta: float = 0.25
+    codes: Count | None = None
+    beta: Weight = 0.25
     distance: Distance = "cos"
     anchor: Anchor = "probrandom"
     contrastive: bool = False
@@ -134,7 +135,7 @@ class Cvq(Method):
 
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
-        codes = self.codes or preset.codes
+        codes = preset.codes if self.codes is None else self.codes
         quantizer = ClusterQuantizer(
             codes, preset.width, self.beta, self.distance, self.anchor, self.contrastive, self.init
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from typing_extensions import override
 from vector_quantize_pytorch import FSQ
 
+from bench.contracts.arguments import Count
 from bench.contracts.method import Method, TextEncoder
 from bench.errors import UsageError
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
@@ -16,6 +18,8 @@ from bench.methods.parts.autoencoder import Autoencoder
 from bench.methods.parts.library_quantizer import LibraryQuantizer
 from bench.presets import Preset
 from bench.registry import methods
+
+Level = Annotated[int, Field(ge=3)]
 
 
 @methods.register("fsq")
@@ -28,8 +32,8 @@ class Fsq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2309.15505"
-    codes: int | None = None
-    levels: tuple[int, ...] | None = None
+    codes: Count | None = None
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
     perceptual: Perceptual = "auto"
 
     @override
@@ -39,9 +43,11 @@ class Fsq(Method):
         Raises:
             UsageError: the levels do not give K codes, or K is no power of two and no levels are given.
         """
-        size = self.codes or (math.prod(self.levels) if self.levels else preset.codes)
-        levels = self.levels or even_levels(size)
-        if math.prod(levels) != size or min(levels) < 3:
+        size = self.codes
+        if size is None:
+            size = preset.codes if self.levels is None else math.prod(self.levels)
+        levels = even_levels(size) if self.levels is None else self.levels
+        if not levels or math.prod(levels) != size or min(levels) < 3:
             raise UsageError(f"fsq.levels={levels}: the product must be K = {size}, and each at least 3")
         quantizer = LibraryQuantizer(FSQ(levels, dim=preset.width), lambda fsq: fsq.project_out(fsq.implicit_codebook))
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

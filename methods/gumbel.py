@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -69,11 +70,13 @@ class Gumbel(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2102.12092"
-    codes: int | None = None
-    divergence: float = 5e-4
+    codes: Count | None = None
+    divergence: Weight = 5e-4
     perceptual: Perceptual = "auto"
 
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
-        quantizer = GumbelQuantizer(self.codes or preset.codes, preset.width, self.divergence, preset.steps)
+        quantizer = GumbelQuantizer(
+            preset.codes if self.codes is None else self.codes, preset.width, self.divergence, preset.steps
+        )
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -76,9 +77,9 @@ class Ibq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2412.02692"
-    codes: int | None = None
-    beta: float = 0.25
-    entropy: float = 0.05
+    codes: Count | None = None
+    beta: Weight = 0.25
+    entropy: Weight = 0.05
     init: Init = "uniform"
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
@@ -86,6 +87,11 @@ class Ibq(Method):
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = IndexQuantizer(
-            self.codes or preset.codes, preset.width, self.beta, self.entropy, self.init, self.revive
+            preset.codes if self.codes is None else self.codes,
+            preset.width,
+            self.beta,
+            self.entropy,
+            self.init,
+            self.revive,
         )
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

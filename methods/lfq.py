@@ -8,6 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 from vector_quantize_pytorch import LFQ
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.errors import UsageError
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
@@ -27,9 +28,9 @@ class Lfq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2310.05737"
-    codes: int | None = None
-    entropy: float = 0.1
-    beta: float = 0.25
+    codes: Count | None = None
+    entropy: Weight = 0.1
+    beta: Weight = 0.25
     perceptual: Perceptual = "auto"
 
     @override
@@ -39,7 +40,7 @@ class Lfq(Method):
         Raises:
             UsageError: K is no power of two.
         """
-        size = self.codes or preset.codes
+        size = preset.codes if self.codes is None else self.codes
         if size < 2 or size & (size - 1):
             raise UsageError(f"lfq: {size} codes are no power of two")
         layer = LFQ(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
+from pydantic import Field
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Share, Temperature, Weight
 from bench.contracts.method import MaskAt, Method, TextEncoder
 from bench.errors import UsageError
 from bench.methods.parts.autoencoder import Autoencoder
@@ -18,6 +20,7 @@ from bench.methods.parts.language.variants import OTHER_WEIGHTS, RELEASED_WEIGHT
 from bench.presets import Preset
 from bench.registry import methods
 
+Loss = Literal["gsa", "mtp", "ras"]
 Defaults = TypeVar("Defaults", Switches, LossWeights)
 
 
@@ -54,21 +57,21 @@ class LgVq(Method):
     paper: ClassVar[str] = "arXiv:2405.14206"
     needs_text: ClassVar[bool] = True
     base: str = "vqgan"
-    codes: int | None = None
+    codes: Count | None = None
     init: Init | None = None
     revive: Revive | None = None
-    losses: tuple[str, ...] = ("gsa", "mtp", "ras")
+    losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = ("gsa", "mtp", "ras")
     variant: Literal["released", "paper"] = "released"
-    gsa: float | None = None
-    mtp: float | None = None
-    ras: float | None = None
+    gsa: Weight | None = None
+    mtp: Weight | None = None
+    ras: Weight | None = None
     codebook_gradient: bool | None = None
     legacy: bool | None = None
-    temperature: float | None = None
+    temperature: Temperature | None = None
     gsa_reduction: Reduction | None = None
     masking: Masking | None = None
     mask_at: MaskAt | None = None
-    label_smoothing: float | None = None
+    label_smoothing: Share | None = None
     padding_mask: bool | None = None
     ras_text: Literal["contextual", "embeddings"] | None = None
     ras_head: bool | None = None

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
+from bench.contracts.arguments import Count
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -52,10 +53,10 @@ class RandomCodebook(Method):
 
     paper: ClassVar[str] = "none"
     control: ClassVar[bool] = True
-    codes: int | None = None
+    codes: Count | None = None
     perceptual: Perceptual = "auto"
 
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
-        quantizer = FrozenDirections(self.codes or preset.codes, preset.width)
+        quantizer = FrozenDirections(preset.codes if self.codes is None else self.codes, preset.width)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

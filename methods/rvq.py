@@ -10,6 +10,7 @@ from torch import nn
 from typing_extensions import override
 from vector_quantize_pytorch import ResidualVQ
 
+from bench.contracts.arguments import Count, Share, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -30,17 +31,17 @@ class Rvq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2107.03312"
-    codes: int | None = None
-    levels: int = 2
-    beta: float = 0.25
-    decay: float = 0.99
+    codes: Count | None = None
+    levels: Count = 2
+    beta: Weight = 0.25
+    decay: Share = 0.99
     init: Init = "uniform"
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
 
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
-        codes = self.codes or preset.codes
+        codes = preset.codes if self.codes is None else self.codes
         with torch.random.fork_rng(devices=[]):  # its own layers are replaced, so their random draws shall not count
             residual = ResidualVQ(dim=preset.width, num_quantizers=self.levels, codebook_size=codes)
         residual.layers = nn.ModuleList(

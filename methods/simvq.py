@@ -8,6 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 from vector_quantize_pytorch import SimVQ
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -26,15 +27,15 @@ class SimVq(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2411.02038"
-    codes: int | None = None
-    beta: float = 0.25
+    codes: Count | None = None
+    beta: Weight = 0.25
     perceptual: Perceptual = "auto"
 
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         layer = SimVQ(
             preset.width,
-            self.codes or preset.codes,
+            preset.codes if self.codes is None else self.codes,
             rotation_trick=False,  # an addition of the package
             input_to_quantize_commit_loss_weight=self.beta,
         )

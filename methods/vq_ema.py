@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Share, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -26,9 +27,9 @@ class VqEma(Method):
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"
-    codes: int | None = None
-    beta: float = 0.25
-    decay: float = 0.99
+    codes: Count | None = None
+    beta: Weight = 0.25
+    decay: Share = 0.99
     init: Init = "uniform"
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
@@ -36,7 +37,12 @@ class VqEma(Method):
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         layer = RenewedVectorQuantize(
-            preset.width, self.codes or preset.codes, self.beta, self.decay, self.init, self.revive
+            preset.width,
+            preset.codes if self.codes is None else self.codes,
+            self.beta,
+            self.decay,
+            self.init,
+            self.revive,
         )
         quantizer = LibraryQuantizer(layer, lambda vq: vq.codebook)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Share, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -28,10 +29,10 @@ class VqL2Norm(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2110.04627"
-    codes: int | None = None
-    code_width: int = 8
-    beta: float = 0.25
-    decay: float = 0.99
+    codes: Count | None = None
+    code_width: Count = 8
+    beta: Weight = 0.25
+    decay: Share = 0.99
     init: Init = "uniform"
     revive: Revive = "none"
     perceptual: Perceptual = "auto"
@@ -40,7 +41,7 @@ class VqL2Norm(Method):
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         layer = RenewedVectorQuantize(
             preset.width,
-            self.codes or preset.codes,
+            preset.codes if self.codes is None else self.codes,
             self.beta,
             self.decay,
             self.init,

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, Quantized, TextEncoder
 from bench.errors import UsageError
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
@@ -95,8 +96,8 @@ class Vqct(Method):
 
     paper: ClassVar[str] = "arXiv:2403.10071"
     needs_text: ClassVar[bool] = True
-    codes: int | None = None
-    beta: float = 0.25
+    codes: Count | None = None
+    beta: Weight = 0.25
     legacy: bool = True
     perceptual: Perceptual = "auto"
 
@@ -110,6 +111,6 @@ class Vqct(Method):
         """
         if text is None:
             raise UsageError("VQCT needs a text encoder")
-        words = word_codes(text, self.codes or preset.codes)
+        words = word_codes(text, preset.codes if self.codes is None else self.codes)
         quantizer = TransferredCodebook(words, preset.width, self.beta, self.legacy)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

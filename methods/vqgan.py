@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
@@ -27,8 +28,8 @@ class VqGan(Method):
     """
 
     paper: ClassVar[str] = "arXiv:2012.09841"
-    codes: int | None = None
-    beta: float = 0.25
+    codes: Count | None = None
+    beta: Weight = 0.25
     legacy: bool = True
     init: Init = "uniform"
     revive: Revive = "none"
@@ -37,6 +38,11 @@ class VqGan(Method):
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = VectorQuantizer(
-            self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
+            preset.codes if self.codes is None else self.codes,
+            preset.width,
+            self.beta,
+            self.legacy,
+            self.init,
+            self.revive,
         )
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Weight
 from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.autoencoder import Autoencoder, Objective
 from bench.methods.parts.codebook_renewal import Init, Revive
@@ -38,8 +39,8 @@ class VqVae(Method):
     """
 
     paper: ClassVar[str] = "arXiv:1711.00937"
-    codes: int | None = None
-    beta: float = 0.25
+    codes: Count | None = None
+    beta: Weight = 0.25
     legacy: bool = True
     init: Init = "uniform"
     revive: Revive = "none"
@@ -47,6 +48,11 @@ class VqVae(Method):
     @override
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Autoencoder:
         quantizer = VectorQuantizer(
-            self.codes or preset.codes, preset.width, self.beta, self.legacy, self.init, self.revive
+            preset.codes if self.codes is None else self.codes,
+            preset.width,
+            self.beta,
+            self.legacy,
+            self.init,
+            self.revive,
         )
         return Autoencoder(preset, quantizer, PixelObjective())

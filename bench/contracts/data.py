@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from bench.contracts.arguments import Count
+from bench.errors import ContractError, UsageError, did_you_mean
 from bench.system import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
+
+LIMITED = ("train", "validation", "test")
+"""Splits whose images can be limited."""
 
 
 class Images(Protocol):
@@ -77,6 +82,9 @@ class Split:
     strips, flip: how training images are augmented while a tokenizer trains; see `bench.data.pixels.training_view`.
     warnings: what was left out of the split; its records say so.
     cache: the harness's folder for what is computed from this split and serves many cells; None where nothing is kept.
+
+    Raises:
+        ContractError: it has no images.
     """
 
     name: str
@@ -89,6 +97,11 @@ class Split:
     flip: bool = False
     warnings: tuple[str, ...] = ()
     cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        """A split without images would have every loop over it wait for ever, or divide by nothing."""
+        if not len(self.images):
+            raise ContractError(f"the {self.name} split has no images")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -107,12 +120,23 @@ class DataSet(ABC):
 
     size: side S of the square images, in pixels. limits: the most images of "train", "validation" and "test" (which
     counts for each test split); a split that is not in it is not limited. root: the user's folder for this data set.
+
+    Raises:
+        UsageError: the limits name another split, or leave one without images.
     """
 
-    size: int = 32
-    limits: Mapping[str, int] = field(default_factory=dict)
+    size: Count = 32
+    limits: Mapping[str, Count] = field(default_factory=dict)
     root: Path | None = None
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
+
+    def __post_init__(self) -> None:
+        """Refuse limits that leave a split without images, or that limit nothing."""
+        for split, most in self.limits.items():
+            if split not in LIMITED:
+                raise UsageError(f"{type(self).__name__}.limits: no split {split!r}{did_you_mean(split, LIMITED)}")
+            if most < 1:
+                raise UsageError(f"{type(self).__name__}.limits: {split!r} would have no images")
 
     @abstractmethod
     def split(self, name: str, cache: Path) -> Split:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, runti
 
 from torch import Tensor, nn
 
+from bench.errors import UsageError
+
 if TYPE_CHECKING:
     from bench.presets import Preset
 
@@ -165,12 +167,21 @@ class Method(ABC):
     paper: where it is from. needs_text: whether it is trained with captions. control: whether it is a bound and no
     competitor, shown on the leaderboard but not ranked. discrete: whether its tokenizers have indices; tasks that
     generate indices skip it if not.
+
+    Raises:
+        UsageError: `codes` is no number of codes.
     """
 
     paper: ClassVar[str] = ""
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = False
     discrete: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Hold the argument that most methods share to its meaning: 0 codes are not the preset's number."""
+        codes = getattr(self, "codes", None)
+        if isinstance(codes, int) and codes < 1:
+            raise UsageError(f"{type(self).__name__}.codes={codes}: a codebook has 1 code or more")
 
     @abstractmethod
     def build(self, preset: Preset, dataset: str, text: TextEncoder | None) -> Tokenizer:

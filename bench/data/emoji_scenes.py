@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
+from bench.contracts.arguments import Seed
 from bench.contracts.data import Box, DataSet, Split
 from bench.data.emoji.art import ART_SHA256, NAMES, sprite
 from bench.data.emoji.language import PLACES, Scene, captions, questions
@@ -44,7 +45,7 @@ class EmojiScenes(DataSet):
     seed: of all scenes. Scenes of a split are a stream, of which the limits take the first.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test", "test-novel-pairs")
     counts: ClassVar[Mapping[str, int]] = {"train": 24_000, "validation": 2_000, "test": 2_000}
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 import typing
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import UsageError, did_you_mean
+
+LONGEST_SHOWN = 80
+"""Characters of NAME.ARG=VALUE that an error message shows."""
 
 
 class Setting(NamedTuple):
@@ -29,26 +35,34 @@ def parse_setting(text: str) -> Setting:
     target, equals, value = text.partition("=")
     name, dot, argument = target.strip().rpartition(".")
     if not (equals and dot and name and argument.isidentifier()):
-        raise UsageError(f"--set takes NAME.ARG=VALUE, not {text!r}")
+        raise UsageError(f"--set takes NAME.ARG=VALUE, not {text!r:.{LONGEST_SHOWN}}")
     return Setting(name, argument, value.strip())
 
 
 def resolve(plugin: type, given: dict[str, Any], settings: list[Setting]) -> dict[str, Any]:
     """All arguments of a plug-in's dataclass, in the order of its fields; empty for a plain class.
 
+    Args:
+        plugin: its type hints say which values make sense, see `bench.contracts.arguments`.
+        given: values that are not the user's: a registration's, or those of the run.
+
     Raises:
-        UsageError: a setting names no argument of this plug-in, or its value has the wrong type.
+        UsageError: a setting names no argument of this plug-in, or a value makes no sense.
     """
     fields = [field for field in dataclasses.fields(plugin) if field.init] if dataclasses.is_dataclass(plugin) else []
-    hints = typing.get_type_hints(plugin)
-    overrides = dict(given)
+    hints = typing.get_type_hints(plugin, include_extras=True)
+    known = [field.name for field in fields]
+    values = {
+        name: _checked(value, hints[name], f"{plugin.__name__}.{name}={value!r}")
+        for name, value in given.items()
+        if name in known
+    }
     for setting in settings:
-        if setting.argument not in {field.name for field in fields}:
-            known = [field.name for field in fields]
+        if setting.argument not in known:
             hint = did_you_mean(setting.argument, known) if known else "; it takes none"
             raise UsageError(f"{setting.name} has no argument {setting.argument!r}{hint}")
-        overrides[setting.argument] = _typed(setting, hints[setting.argument])
-    return {field.name: overrides.get(field.name, _default(field)) for field in fields}
+        values[setting.argument] = _typed(setting, hints[setting.argument])
+    return {field.name: values[field.name] if field.name in values else _default(field) for field in fields}
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -58,16 +72,48 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _typed(setting: Setting, hint: Any) -> Any:
+    """A setting's value: a Python literal where it is one that suits, else its text."""
+    where = f"{setting.name}.{setting.argument}={setting.value}"
     try:
-        value = ast.literal_eval(setting.value)
-    except (ValueError, SyntaxError):
-        value = setting.value
-    for candidate in (value, setting.value):
+        literal = ast.literal_eval(setting.value)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # the last two: nested without end
+        return _checked(setting.value, hint, where)
+    try:
+        return _checked(literal, hint, where)
+    except UsageError as error:
         try:
-            return TypeAdapter(hint).validate_python(candidate)
-        except ValidationError as failed:
-            error = failed
-    raise UsageError(f"{setting.name}.{setting.argument}={setting.value}: {error.errors()[0]['msg'].lower()}")
+            return _checked(setting.value, hint, where)  # the text "5", say
+        except UsageError:
+            raise error from None
+
+
+def _checked(value: object, hint: Any, where: str) -> Any:
+    """The value as the type that its hint asks for.
+
+    Raises:
+        UsageError: it is no such value, or it holds a number that is not finite; one line that begins with `where`.
+    """
+    shown = where if len(where) <= LONGEST_SHOWN else f"{where[:LONGEST_SHOWN]}..."
+    try:
+        checked = TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{shown}: {error.errors()[0]['msg'].lower()}") from error
+    if isinstance(value, bool) and not isinstance(checked, bool):
+        raise UsageError(f"{shown}: a number is wanted, not yes or no")
+    if not _is_finite(checked):
+        raise UsageError(f"{shown}: a number that is not finite")
+    if isinstance(checked, Path) and checked.exists() and not (checked.is_file() or checked.is_dir()):
+        raise UsageError(f"{shown}: no regular file")
+    return checked
+
+
+def _is_finite(value: object) -> bool:
+    """Whether all numbers in a value are finite."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, (*value, *value.values())))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def split_names(text: str, known: list[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ PLUMBING = frozenset(
         "bench.tasks",
         "bench.registry",
         "bench.contracts",
+        "bench.contracts.arguments",
         "bench.contracts.data",
         "bench.contracts.facts",
         "bench.contracts.method",

@@ -74,7 +74,7 @@ def box_in_square(box: Rectangle, width: int, height: int, fit: Fit) -> Rectangl
         DataError: it has no area, or more than half of it lies outside the image.
     """
     left, top, wide, tall = box
-    if wide <= 0 or tall <= 0:
+    if wide / width <= 0 or tall / height <= 0:  # a positive length may be too small for a fraction
         raise DataError("a box of no area")
     right, bottom = min(left + wide, width), min(top + tall, height)
     left, top = max(left, 0.0), max(top, 0.0)

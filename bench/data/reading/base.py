@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
+from bench.contracts.arguments import Count, Share
 from bench.contracts.data import DataSet, Split
 from bench.data.pixels import prepared
 from bench.data.pixels.fit import Fit
@@ -48,10 +49,10 @@ class FromFiles(DataSet):
     tolerate: share of a split's images that may be missing or broken; they are left out, and the record says so.
     """
 
-    size: int = 256
+    size: Count = 256
     cache: Path | None = None
     evaluation: Literal["protocol", "paper"] = "protocol"
-    tolerate: float = 0.01
+    tolerate: Share = 0.01
     name: ClassVar[str]
     get: ClassVar[str]
     """What to download from where, and where to put it."""
