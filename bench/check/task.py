@@ -18,7 +18,7 @@ from bench.contracts.result import Score, TaskResult
 from bench.errors import ContractError
 from bench.records.record import FILE_NAME
 from bench.registry import all_metrics, metrics
-from bench.system.files import pack_vectors, unpack_vectors
+from bench.system.vectors import pack_vectors, unpack_vectors
 
 REASON = 10
 """Letters that a reason for skipping a metric has at least: an empty one helps nobody."""

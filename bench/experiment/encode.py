@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,28 +15,29 @@ from bench.contracts.method import Tokenizer
 from bench.errors import ContractError
 from bench.images import to_float
 from bench.presets import Preset
+from bench.system.arrays import new_array
+from bench.system.kept import kept_folder
 from bench.system.progress import Progress
 
 BATCH = 256
+CODES = "codes.npy"
 
 
 def encode_split(tokenizer: Tokenizer, split: Split, folder: Path, device: torch.device, progress: Progress) -> Codes:
-    """Codes of a whole split, memory-mapped from `folder`; made only if they are not there.
+    """Codes of a whole split, memory-mapped from its own folder in `folder`; made only if they are not there.
 
     Encoding and decoding run in float32 whatever the precision of training, so that indices do not depend on how a
     batch is cut.
+
+    Raises:
+        BenchError: they cannot be kept; see `bench.system.kept`.
     """
-    path = folder / f"{split.name}.npy"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{split.name}.{os.getpid()}.npy")
-        try:
-            _write(tokenizer, split, partial, device, progress)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+
+    def fill(folder: Path) -> None:
+        _write(tokenizer, split, folder / CODES, device, progress)
+
+    array = kept_folder(folder / split.name, fill, lambda folder: _open(folder / CODES, len(split)))
     codebook = tokenizer.codebook.detach().float().cpu()
-    array = np.load(path, mmap_mode="r")
     return Codes(array, codebook, tokenizer.discrete, _decoder(tokenizer, device), tokenizer.word_predictor)
 
 
@@ -91,11 +91,18 @@ def _write(tokenizer: Tokenizer, split: Split, path: Path, device: torch.device,
             codes = tokenizer.encode(to_float(split.images[start : start + BATCH], device)).cpu().numpy()
         if array is None:
             kind = np.int32 if tokenizer.discrete else np.float32
-            array = np.lib.format.open_memmap(path, "w+", kind, (len(split), *codes.shape[1:]))
+            array = new_array(path, kind, (len(split), *codes.shape[1:]))
         array[start : start + len(codes)] = codes
         progress(start + len(codes), len(split), f"encode {split.name}")
     if array is not None:
         array.flush()
+
+
+def _open(path: Path, images: int) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    if len(array) != images:
+        raise ValueError(f"it holds codes of {len(array)} images, not {images}")
+    return array
 
 
 def _decoder(tokenizer: Tokenizer, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -61,7 +61,7 @@ class FeatureExtractors:
         """Features of a split's images, computed once where the split has a folder to keep them in.
 
         Raises:
-            DataError: a kept file is damaged.
+            BenchError: they cannot be kept; see `bench.system.kept`.
         """
         return {name: _features_of_split(extractor, split) for name, extractor in self._extractors.items()}
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import RecordError, UsageError
 from bench.records.record import KEY, Record, parse, validate
-from bench.system.files import pack_vectors, unpack_vectors, write_atomic
+from bench.system.files import write_atomic
+from bench.system.vectors import pack_vectors, unpack_vectors
 
 if TYPE_CHECKING:
     import numpy as np

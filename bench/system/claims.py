@@ -18,6 +18,8 @@ from bench.errors import BenchError
 
 _held: dict[tuple[int, str], int] = {}
 """(thread, path) to the open lock file of each claim of this process."""
+_locked: set[int] = set()
+"""Open files and folders that are locked by `locked`."""
 
 
 class Busy(BenchError):
@@ -48,6 +50,32 @@ def claim(path: Path, wait: bool = True) -> Iterator[None]:
         fd = _held.pop(key, None)
         if fd is not None:  # None: this is a fork, and the claim is its parent's
             _release(lock, fd)
+
+
+@contextmanager
+def locked(fd: int) -> Iterator[bool]:
+    """Lock an open file or folder (waits), and close it at the end; False where its file system offers no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        offered = True
+    except OSError:
+        offered = False
+    _locked.add(fd)
+    try:
+        yield offered
+    finally:
+        if fd in _locked:  # not so in a fork
+            _locked.discard(fd)
+            os.close(fd)
+
+
+def lock_if_free(fd: int) -> bool:
+    """Lock an open file or folder; False where somebody else holds it, or its file system offers no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def is_at(fd: int, path: Path) -> bool:
@@ -101,9 +129,10 @@ def _release(lock: Path, fd: int) -> None:
 
 def _forget() -> None:
     """In a fork: the claims are the parent's, and end with it."""
-    for fd in _held.values():
+    for fd in (*_held.values(), *_locked):
         os.close(fd)
     _held.clear()
+    _locked.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -12,6 +12,7 @@ import torch
 from bench.contracts.data import Split
 from bench.contracts.method import TextBatch, TextEncoder
 from bench.errors import DataError
+from bench.system.arrays import new_array
 from bench.system.kept import kept_folder
 
 BATCH = 512
@@ -36,7 +37,8 @@ class CaptionFeatures:
         """Open the features in `folder`, after computing them if they are not there.
 
         Raises:
-            DataError: an image has no caption, or the folder is damaged.
+            DataError: an image has no caption.
+            BenchError: the features cannot be kept; see `bench.system.kept`.
         """
         return kept_folder(folder, partial(_compute, split, encoder), cls._open)
 
@@ -66,12 +68,12 @@ def _compute(split: Split, encoder: TextEncoder, folder: Path) -> None:
     lengths = (ids != 0).sum(1)
     starts = np.concatenate([[0], np.cumsum(lengths.numpy())])
     first = np.concatenate([[0], np.cumsum([len(captions) for captions in split.captions])])
-    np.save(folder / "ids.npy", ids[ids != 0].numpy().astype(np.int32))
-    np.save(folder / "starts.npy", starts.astype(np.int64))
-    np.save(folder / "first.npy", first.astype(np.int64))
     total = int(starts[-1])
-    tokens = np.lib.format.open_memmap(folder / "tokens.npy", "w+", np.float16, (total, encoder.width))
-    sentences = np.lib.format.open_memmap(folder / "sentences.npy", "w+", np.float16, (len(texts), encoder.width))
+    new_array(folder / "ids.npy", np.int32, (total,))[:] = ids[ids != 0].numpy()
+    new_array(folder / "starts.npy", np.int64, starts.shape)[:] = starts
+    new_array(folder / "first.npy", np.int64, first.shape)[:] = first
+    tokens = new_array(folder / "tokens.npy", np.float16, (total, encoder.width))
+    sentences = new_array(folder / "sentences.npy", np.float16, (len(texts), encoder.width))
     order = torch.argsort(lengths, stable=True)  # captions of one length together: little padding to compute
     for rows in order.split(BATCH):
         part = ids[rows, : int(lengths[rows].max())]  # [B, L']

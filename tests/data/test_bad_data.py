@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.bomb import bomb
+from helpers.disks import fill_up, small_disk
 from helpers.miniatures import TEST, Scene, put, put_pickle
 
 from bench.data.reading import decode
@@ -27,6 +27,7 @@ from bench.experiment.arguments import Setting
 from bench.experiment.plan import plan
 from bench.experiment.request import Request
 from bench.registry import datasets
+from bench.system.files import DiskError
 
 IMAGE = "COCO_val2014_000000500003.jpg"
 
@@ -264,26 +265,14 @@ def test_a_read_only_root(root: Path, tmp_path: Path) -> None:
             path.chmod(0o755)
 
 
-class FullDisk(io.FileIO):
-    """A file on a disk with room for a few images."""
-
-    def write(self, data: Any) -> int:
-        if self.tell() > 10_000:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(data)
-
-
-def test_a_full_disk(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", lambda path, mode: FullDisk(path, mode), raising=True)
-        with pytest.raises(DataError, match="no space left; nothing was kept"):
-            decode_only(root, tmp_path / "cache")
-    assert not list((tmp_path / "cache").rglob("images.npy"))
-    assert len(made(root).split("test", tmp_path / "cache")) == TEST
-
-
-def decode_only(root: Path, cache: Path) -> None:
-    made(root).split("test", cache)
+def test_a_full_disk(root: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "cache") as cache:
+        filler = fill_up(cache, 16_384)
+        with pytest.raises(DiskError, match="test cannot be written: No space left on device"):
+            made(root).split("test", cache)
+        assert [path for path in cache.rglob("*") if path.is_file()] == [filler]
+        filler.unlink()
+        assert len(made(root).split("test", cache)) == TEST
 
 
 @pytest.mark.parametrize("root", ["webdataset"], indirect=True)

@@ -13,7 +13,6 @@ import pytest
 
 from bench.contracts.data import Box, DataSet, Question
 from bench.data.pixels import prepared
-from bench.errors import DataError
 from bench.registry import datasets
 from bench.system.files import ROOT, whole_folder
 from bench.system.kept import kept_folder
@@ -87,11 +86,15 @@ def notes() -> prepared.Annotations:
 
 def prepare(folder: Path, fill: int = 0) -> None:
     with whole_folder(folder) as scratch:
-        writer = prepared.Writer(scratch, 2, 4, masks=True)
-        assert writer.masks is not None
-        writer.images[1] = fill
-        writer.masks[0] = 3
-        writer.finish(notes())
+        write(scratch, fill)
+
+
+def write(folder: Path, fill: int = 0) -> None:
+    writer = prepared.Writer(folder, 2, 4, masks=True)
+    assert writer.masks is not None
+    writer.images[1] = fill
+    writer.masks[0] = 3
+    writer.finish(notes())
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -140,8 +143,14 @@ def test_the_later_of_two_preparations_drops_its_copy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["annotations.json", "images.npy"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2", b"\x80\x04K\x01."])
-def test_a_damaged_folder_is_a_data_error(tmp_path: Path, name: str, content: bytes) -> None:
-    prepare(tmp_path / "test")
-    (tmp_path / "test" / name).write_bytes(content)
-    with pytest.raises(DataError, match="is damaged"):
-        kept_folder(tmp_path / "test", prepare, lambda folder: prepared.read("test", folder))
+def test_a_folder_of_another_form_is_made_anew(tmp_path: Path, name: str, content: bytes) -> None:
+    """Sealed as it is, so that only reading it tells."""
+
+    def other_form(folder: Path) -> None:
+        write(folder)
+        (folder / name).write_bytes(content)
+
+    kept_folder(tmp_path / "test", other_form, lambda folder: None)
+    split = kept_folder(tmp_path / "test", write, lambda folder: prepared.read("test", folder))
+    assert split.captions == notes().captions
+    assert split.images.shape == (2, 4, 4, 3)

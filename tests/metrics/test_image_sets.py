@@ -18,6 +18,7 @@ from bench.metrics.image_sets import FeatureExtractors, Features
 from bench.metrics.lpips import lpips
 from bench.registry import metric_of, metrics
 from bench.system.kept import key_of
+from bench.system.sealed import seal
 
 AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
 SCENES = 100
@@ -123,12 +124,22 @@ def test_features_of_a_split_are_kept_under_the_extractors_fingerprint(scenes: S
     (path,) = (tmp_path / "derived").iterdir()
     fingerprint = image_sets.protocol(["tinyclip"])["extractors"]["tinyclip"]
     assert path.name == f"features-tinyclip-{key_of(fingerprint)}.npy"
-    np.save(path, expected.numpy() + 1)
-    assert torch.equal(sets.features_of_split(split)["tinyclip"], expected + 1)
+    for other in (expected.numpy() + 1, expected.numpy()[1:], expected.double().numpy(), np.array([{}])):
+        np.save(path / "value.npy", other, allow_pickle=True)
+        assert torch.equal(sets.features_of_split(split)["tinyclip"], expected)
+
+
+def test_kept_features_of_another_form_are_made_anew(scenes: Split, tmp_path: Path) -> None:
+    """Sealed as they are, so that only reading them tells."""
+    sets = FeatureExtractors(["tinyclip"], "cpu")
+    split = Split("test", scenes.images, cache=tmp_path)
+    expected = sets.features_of_split(split)["tinyclip"]
+    (path,) = tmp_path.iterdir()
     for wrong in (expected.numpy()[1:], expected.double().numpy(), np.array([{}])):
-        np.save(path, wrong, allow_pickle=True)
-        with pytest.raises(DataError, match="delete it"):
-            sets.features_of_split(split)
+        (path / "SHA256SUMS").unlink()
+        np.save(path / "value.npy", wrong, allow_pickle=True)
+        seal(path)
+        assert torch.equal(sets.features_of_split(split)["tinyclip"], expected)
 
 
 def test_extractors_without_weights_are_skipped_and_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from helpers.made_records import a_record, write_in_turn
 
 from bench.errors import RecordError, UsageError
 from bench.records.store import RecordStore
-from bench.system import files
+from bench.system import files, vectors
 
 
 def test_round_trip_with_scores_and_samples(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_text_is_canonical(tmp_path: Path) -> None:
 
 def test_equal_scores_give_equal_bytes() -> None:
     arrays = {"b": np.arange(3), "a": np.linspace(0, 1, 5)}
-    assert files.pack_vectors(arrays) == files.pack_vectors(dict(reversed(arrays.items())))
+    assert vectors.pack_vectors(arrays) == vectors.pack_vectors(dict(reversed(arrays.items())))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -23,7 +23,7 @@ from bench.methods.vqgan import VqGan
 from bench.presets import Budget
 from bench.records.record import FILE_NAME
 from bench.registry import metric_names, metric_of, tasks
-from bench.system.files import pack_vectors, unpack_vectors
+from bench.system.vectors import pack_vectors, unpack_vectors
 from bench.tasks.parts.networks import segmenter
 
 CPU = torch.device("cpu")

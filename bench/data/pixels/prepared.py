@@ -1,7 +1,7 @@
 """The prepared form of a split: pixel arrays to memory-map and one JSON file of annotations.
 
-A split is prepared inside `bench.system.kept.kept_folder`: one that was interrupted is never read, and of two processes
-that prepare the same split the later one drops its copy.
+A split is prepared inside `bench.system.kept.kept_folder`: one that was interrupted is never read, a damaged one is
+made anew, and of several processes that want the same split one prepares it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.contracts.data import Box, Question, Split
+from bench.system.arrays import new_array
 
 
 @dataclass
@@ -30,14 +31,15 @@ class Writer:
     """The pixels of a split being prepared, written as they come, so memory stays small whatever their number.
 
     images: uint8 [N, S, S, 3]. masks: uint8 [N, S, S], or None.
+
+    Raises:
+        OSError: there is no room for them.
     """
 
     def __init__(self, folder: Path, count: int, size: int, masks: bool) -> None:
         self.folder = folder
-        self.images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
-        self.masks = (
-            np.lib.format.open_memmap(folder / "masks.npy", "w+", np.uint8, (count, size, size)) if masks else None
-        )
+        self.images = new_array(folder / "images.npy", np.uint8, (count, size, size, 3))
+        self.masks = new_array(folder / "masks.npy", np.uint8, (count, size, size)) if masks else None
 
     def finish(self, annotations: Annotations) -> None:
         """Flush the pixels and write the annotations."""

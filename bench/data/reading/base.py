@@ -7,7 +7,6 @@ what is written to the cache and what is left out.
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import inspect
 import json
@@ -104,15 +103,12 @@ class FromFiles(DataSet):
 
         Raises:
             DataError: files are missing, or more than `tolerate` of the images are, or are broken.
+            BenchError: the split cannot be kept; see `bench.system.kept`.
         """
         code = fingerprint.of_code([Path(inspect.getfile(type(self)))])
         key = fingerprint.of_value([self.fingerprint(), code])[:16]
         folder = cache / "data" / f"{self.name}-{key}" / name
-        try:
-            split = kept_folder(folder, lambda scratch: self._prepare(name, scratch), lambda kept: _read(name, kept))
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise DataError(f"{cache}: {'no space left' if full else error.strerror}; nothing was kept") from error
+        split = kept_folder(folder, lambda scratch: self._prepare(name, scratch), lambda kept: _read(name, kept))
         return dataclasses.replace(split, flip=name == "train" and self.flip)
 
     def choose(self, listing: Listing, split: str) -> list[Example]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: 
 
     Raises:
         DataError: a file cannot be read.
+        DiskError: the cache cannot be written.
     """
     memory = cache / "data" / f"digests-{fingerprint.of_value(str(root.resolve()))[:16]}.json" if cache else None
     known = _recall(memory)
@@ -37,10 +39,8 @@ def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: 
             entries.update(pool.map(lambda file: _entry(file, known), chunk))
             progress(start + len(chunk), len(files), "hash files")
     if memory is not None and entries != known:
-        try:
-            write_atomic(memory, json.dumps(entries).encode())
-        except OSError as error:
-            raise DataError(f"{memory} cannot be written: {error.strerror}") from error
+        content = json.dumps(entries).encode()
+        write_atomic(memory, b"%s\n%s" % (_sum_of(content), content))
     return fingerprint.of_value([[name, entry[2]] for name, entry in entries.items()])
 
 
@@ -79,9 +79,14 @@ def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, 
 def _recall(memory: Path | None) -> dict[str, list[object]]:
     """What the last call kept; nothing where that is damaged."""
     try:
-        entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
-    except (OSError, ValueError):
+        known, _, content = memory.read_bytes().partition(b"\n") if memory else (b"", b"", b"")
+    except OSError:
         return {}
-    if not isinstance(entries, dict):
+    if known != _sum_of(content):
         return {}
-    return {name: entry for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 3}
+    entries: dict[str, list[object]] = json.loads(content)
+    return entries
+
+
+def _sum_of(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -18,13 +18,13 @@ def fit_once(model: nn.Module, fit: Callable[[], None], path: Path | None) -> fl
 
     Args:
         fit: fits the model in place.
-        path: of the kept weights; None fits it anew each time.
+        path: where the weights are kept; None fits it anew each time.
 
     Returns:
         Seconds that the fit took, now or when it was kept.
 
     Raises:
-        DataError: the kept file is damaged.
+        BenchError: the weights cannot be kept; see `bench.system.kept`.
     """
 
     def fit_now() -> float:
