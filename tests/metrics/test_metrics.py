@@ -95,7 +95,7 @@ def test_psnr_is_that_of_scikit_image() -> None:
 def test_identical_images_get_the_cap() -> None:
     images = pictures(2)
     assert image.psnr(images, images).tolist() == [image.PSNR_CAP] * 2
-    assert np.allclose(image.ssim(images, images), 1)
+    assert np.allclose(image.ssim(images, images), 1, rtol=0, atol=1e-12)
     assert image.l1(images, images).tolist() == [0, 0]
 
 
@@ -106,9 +106,27 @@ def test_ssim_is_that_of_scikit_image_and_does_not_depend_on_the_batch() -> None
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     for number in (0, 1, image.BATCH):
         expected = structural_similarity(images[number], others[number], channel_axis=-1, **options)
-        assert found[number] == pytest.approx(expected, abs=2e-5)
+        assert found[number] == pytest.approx(expected, abs=1e-9)
         alone = image.ssim(others[number : number + 1], images[number : number + 1])
-        assert alone[0] == pytest.approx(found[number], abs=1e-6)
+        assert alone[0] == pytest.approx(found[number], abs=1e-12)
+
+
+def test_ssim_of_flat_images_is_exact_and_never_above_1() -> None:
+    flat = np.tile(np.arange(256, dtype=np.uint8)[:, None, None, None], (1, 16, 16, 3))
+    lighter = np.maximum(flat, 1) - 1
+    white = np.full((1, 24, 24, 3), 255, np.uint8)
+    thing = white.copy()
+    thing[:, 8:16, 8:16] = (30, 90, 200)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    for images, originals in ((flat, flat), (lighter, flat), (thing, thing), (white, thing)):
+        found = image.ssim(images, originals)
+        expected = [
+            structural_similarity(a, b, channel_axis=-1, **options) for a, b in zip(images, originals, strict=True)
+        ]
+        assert np.allclose(found, expected, rtol=0, atol=1e-9)
+        assert found.max() <= 1 + 1e-12
+        if images is originals:
+            assert np.allclose(found, 1, rtol=0, atol=1e-12)
 
 
 def test_psnr_of_one_image_is_that_of_torchmetrics() -> None:
