@@ -31,7 +31,7 @@ T = TypeVar("T")
 PATIENCE = 1.0
 """Seconds that a rank's error waits for news of a dead rank: that would be what made the exchange between them fail."""
 FAREWELL = 10.0
-"""Seconds for a process that has given its result to end by itself."""
+"""Seconds for a process to end by itself, after its result or after a signal."""
 
 
 class Failure(NamedTuple):
@@ -55,6 +55,7 @@ def launch(function: Callable[[int], T], devices: int, device_type: str) -> T:
         UsageError: fewer GPUs than devices.
         BenchError: a process died.
         Exception: what a rank raised first, with its traceback as a note; all other ranks are ended.
+        BaseException: whatever stops this process. Rank 0 then gets a SIGTERM and some seconds before all are ended.
     """
     if devices == 1:
         return function(0)
@@ -77,6 +78,13 @@ def launch(function: Callable[[int], T], devices: int, device_type: str) -> T:
             result: T = _listen(lines, processes)
             for process in processes:
                 process.join(FAREWELL)
+        except Exception:
+            raise
+        except BaseException:  # this process is asked to stop: rank 0 may leave a checkpoint after its step
+            for first in processes[:1]:
+                first.terminate()
+                first.join(FAREWELL)
+            raise
         finally:
             for process in processes:
                 process.kill()
@@ -136,7 +144,7 @@ def _be_rank(
         # packed here: a connection packs tensors as shared memory, which ends with this process
         line.send_bytes(pickle.dumps(outcome if rank == 0 else None))
         ranks.leave()
-    except BaseException as error:
+    except Exception as error:
         line.send_bytes(pickle.dumps(Failure(_portable(error), "".join(traceback.format_exception(error)))))
         threading.Event().wait()  # ending now would fail the others, and the parent could not tell who was first
     sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,17 @@ def goes_on(rank: int, folder: str) -> None:
     write_atomic(Path(folder) / f"{rank}.pid", str(os.getpid()).encode())
     while True:
         ranks.mean(torch.ones(1))
+        time.sleep(0.01)
+
+
+def stops_its_parent(rank: int, folder: str) -> None:
+    """Rank 0 writes a file when it is asked to end; then rank 1 interrupts the process that launched both."""
+    if rank == 0:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit((Path(folder) / "left").write_text("behind")))
+    ranks.mean(torch.ones(1))
+    if rank == 1:
+        os.kill(os.getppid(), signal.SIGUSR1)
+    while True:
         time.sleep(0.01)
 
 
