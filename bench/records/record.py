@@ -8,7 +8,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from bench.contracts.metric import MetricName
 from bench.errors import RecordError
@@ -20,12 +29,13 @@ KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+=@-]{0,120}")
 
 
-def _as_json(value: dict[str, Any]) -> dict[str, Any]:
+def _as_json(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     """What JSON makes of it (tuples become lists), so that a record equals itself read back."""
     try:
-        return dict(json.loads(json.dumps(value)))
-    except TypeError as error:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"not JSON: {error}") from error
+    return value if info.mode == "json" else dict(json.loads(text))
 
 
 def _encodable(value: object) -> object:
@@ -165,9 +175,7 @@ def validate(fields: dict[str, Any]) -> Record:
     try:
         return Record.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise RecordError(f"{'.'.join(map(str, first['loc'])) or 'record'}: {message}") from error
+        raise RecordError(_first_of(error)) from error
 
 
 def parse(text: bytes) -> Record:
@@ -177,11 +185,15 @@ def parse(text: bytes) -> Record:
         RecordError: it is not JSON or not a record.
     """
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise RecordError("not a JSON object")
-    record = validate(fields)
-    record.to_json()
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        raise RecordError(_first_of(error)) from error
+    if not all(map(math.isfinite, (*record.cost.values(), *(metric.value for metric in record.metrics.values())))):
+        record.to_json()  # names what is not; of all other numbers it is known
     return record
+
+
+def _first_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc'])) or 'record'}: {message}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
 
 MAX_VECTORS_BYTES = 2**28
+END = struct.Struct("<4s4H2LH")
+"""How a zip file without a comment ends: mark, numbers of parts and entries, size and place of the index, comment."""
 
 
 def pack_vectors(vectors: Mapping[str, np.ndarray]) -> bytes:
@@ -30,6 +34,22 @@ def pack_vectors(vectors: Mapping[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(entry, vector.astype(kind), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def check_end(file: BinaryIO) -> None:
+    """Hold an open file to ending as `pack_vectors` ends one: the quickest way to find that it is cut off.
+
+    Raises:
+        ValueError: it does not.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - END.size))
+    last = file.read(END.size)
+    if len(last) == END.size:
+        mark, *_, index, start, comment = END.unpack(last)
+        if mark == b"PK\5\6" and start + index + END.size == size and comment == 0:
+            return
+    raise ValueError("cut off, or no .npz file")
 
 
 def unpack_vectors(data: bytes) -> dict[str, np.ndarray]:

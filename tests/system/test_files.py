@@ -133,7 +133,7 @@ def test_sweeps_beside_busy_writers_take_nothing_from_them(tmp_path: Path) -> No
     )
     sweeper = subprocess.Popen([sys.executable, "-c", clean, str(tmp_path)])
     writers = [subprocess.Popen([sys.executable, "-c", write, str(tmp_path), name]) for name in "ab"]
-    assert [writer.wait() for writer in writers] == [0, 0]
+    ends = [writer.wait() for writer in writers]
     (tmp_path / "stop").touch()
-    assert sweeper.wait() == 0
+    assert [*ends, sweeper.wait()] == [0, 0, 0]
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 600
