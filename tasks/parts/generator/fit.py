@@ -41,7 +41,7 @@ def fitted(model: type[CodeModel], make_condition: Callable[[], Condition], work
             same codes find it there.
 
     Raises:
-        DataError: the kept file is damaged.
+        BenchError: the weights cannot be kept; see `bench.system.kept`.
         TrainingDiverged: the loss is not finite.
     """
     codes, budget, cache = work.codes_of("train"), work.budget, work.dataset["train"].cache

@@ -62,7 +62,8 @@ def fitted_segmenter(training: Split, device: torch.device) -> Segmenter:
     """A segmenter fitted to real training images; kept in the split's folder, where it has one.
 
     Raises:
-        DataError: the split has no masks, or the kept file is damaged.
+        DataError: the split has no masks.
+        BenchError: the weights cannot be kept; see `bench.system.kept`.
     """
     classes = classes_of(training)
     with torch.random.fork_rng(devices=[]):
