@@ -24,7 +24,8 @@ class Preset:
     backbone: "light" or "taming" (see `methods/parts/backbones.py`). grid: side of the code grid. codes: K. width: D.
     limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32". threads: of the CPU, for
     every training and head, since their number moves values (0.1 dB at `tiny`). head: of tasks that read codes;
-    generator: of tasks that make them.
+    generator: of tasks that make them. average: decay of a moving average of the weights, which the trained tokenizer
+    then has; None keeps those of the last step.
     """
 
     about: str
@@ -44,6 +45,7 @@ class Preset:
     threads: int
     head: Budget
     generator: Budget
+    average: float | None = None
 
 
 PRESETS: dict[str, Preset] = {

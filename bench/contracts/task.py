@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.contracts.codes import Codes
     from bench.contracts.method import Method
     from bench.presets import Budget
+    from bench.system.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Work:
     dataset: every split by its name.
     budget: what a network fitted on codes may spend: steps, batch_size, learning_rate, width, layers.
     seed: of all random draws. device: where to compute.
+    checkpoint: where a task may keep how far a long fit is, so that a cell that is killed goes on from there; None keeps
+        nothing. `checkpoint.named("probe")` is one for a network of this name. A loop of steps that is written as
+        `bench.system.resume.Resumable` says needs no more than that. Others may `load()` once and `save(state)` when
+        `due()`. It is of this cell alone, and is cleared when the cell's record is written.
     """
 
     codes: Mapping[str, Codes] | None
@@ -33,6 +38,7 @@ class Work:
     budget: Budget
     seed: int
     device: torch.device
+    checkpoint: Checkpoint | None = None
 
     @property
     def tests(self) -> dict[str, Split]:

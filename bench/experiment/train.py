@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.contracts.data import Split
 from bench.contracts.method import Batch, TextBatch, Tokenizer
-from bench.data.pixels.training_view import training_images
-from bench.errors import TrainingDiverged
+from bench.data.pixels.training_view import TrainingView, training_images
+from bench.experiment.history import CHECK_EVERY, History, Watch
+from bench.experiment.training_log import TrainingLog
 from bench.images import to_float
 from bench.presets import Preset
 from bench.system import streams
 from bench.system.batches import shuffled
+from bench.system.checkpoint import Checkpoint
 from bench.system.progress import Progress
+from bench.system.resume import Part, Resumable
 from bench.text.caption_features import CaptionFeatures
-
-CHECK_EVERY = 20
-"""Steps between looks at the losses: each look makes a GPU wait."""
-
-
-@dataclass
-class History:
-    """What is kept of a training. losses: name to mean over each stretch of `CHECK_EVERY` steps.
-
-    codebook_change: norm of the codebook's change over its norm at the start; None where the codes
-    are not meant to move, or there are none.
-    """
-
-    steps: int = 0
-    seconds: float = 0.0
-    images_per_s: float = 0.0
-    parameters: int = 0
-    losses: dict[str, list[float]] = field(default_factory=dict)
-    codebook_change: float | None = None
-
-    def as_dict(self) -> dict[str, object]:
-        """Plain values, for JSON."""
-        return asdict(self)
 
 
 def train(
@@ -54,11 +32,22 @@ def train(
     seed: int,
     device: torch.device,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,
+    log: TrainingLog | None = None,
 ) -> History:
     """Train in place for `preset.steps` steps; leaves the tokenizer in evaluation mode on `device`.
 
     Data order and caption choice come from the seed alone, so every method sees the same batches. One optimizer and
     one backward pass serve all players of an adversarial method (see `bench.methods.parts.adversarial`).
+
+    With a checkpoint, a training that was interrupted ends as one that was not, bit for bit on a CPU. So a tokenizer
+    keeps what its training changes in its `state_dict`, and draws from torch's random state alone.
+
+    Args:
+        tokenizer: new, built with the torch seed of this training.
+        features: of the split's captions; None where the method needs no text.
+        checkpoint: of this training alone, see `Checkpoint`.
+        log: where to write how it goes.
 
     Raises:
         TrainingDiverged: a loss is not finite.
@@ -69,32 +58,44 @@ def train(
     optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
     history = History(parameters=sum(parameter.numel() for group in groups for parameter in group["params"]))
+    watch = Watch(history, tokenizer.codebook.detach().clone())
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
     batches = shuffled(len(split), preset.batch_size, streams.generator(seed, "training batches"))
     captions = streams.generator(seed, "training captions")
     images = training_images(split, seed)
-    stretch: dict[str, list[Tensor]] = {}
-    start = tokenizer.codebook.detach().clone()
-    started = time.perf_counter()
-    for step in range(preset.steps):
-        rows = next(batches)
-        batch = Batch(to_float(images[rows], device), _text(features, rows, captions, device))
-        with autocast:
-            losses = tokenizer.losses(batch, step)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
-        optimizer.step()
-        schedule.step()
-        for name, loss in losses.items():
-            stretch.setdefault(name, []).append(loss.detach().float())
-        if (step + 1) % CHECK_EVERY == 0 or step + 1 == preset.steps:
-            _note(history, stretch, step + 1)
-            progress(step + 1, preset.steps, "train")
-    history.seconds = time.perf_counter() - started
-    history.images_per_s = preset.steps * preset.batch_size / history.seconds
+    average = _moving_average(tokenizer, preset)
+    parts: dict[str, Part] = {"tokenizer": tokenizer, "optimizer": optimizer, "schedule": schedule, "watch": watch}
+    parts |= {"batches": batches, "captions": captions}
+    parts |= {"crops": images.rng} if isinstance(images, TrainingView) else {}
+    parts |= {"average": average} if average is not None else {}
+    with Resumable(parts, device, checkpoint) as training:
+        if log is not None:
+            log.begin(training.done, watch.images)
+        for step in training.steps(preset.steps):
+            rows = next(batches)
+            batch = Batch(to_float(images[rows], device), _text(features, rows, captions, device))
+            with autocast:
+                losses = tokenizer.losses(batch, step)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
+            optimizer.step()
+            schedule.step()
+            if average is not None:
+                average.update_parameters(tokenizer)
+            watch.add(losses, len(rows))
+            if (step + 1) % CHECK_EVERY == 0 or step + 1 == preset.steps:
+                means = watch.note(step + 1)
+                progress(step + 1, preset.steps, "train")
+                if log is not None:
+                    log.note(step + 1, means, preset.learning_rate * _rate(preset, step), watch.images)
+    history.seconds = training.seconds
+    history.images_per_s = watch.images / history.seconds
+    if average is not None:
+        _take_over(average, tokenizer)
     tokenizer.eval()
     if tokenizer.discrete and not tokenizer.fixed_codebook:
-        history.codebook_change = float((tokenizer.codebook.detach() - start).norm() / start.norm().clamp(min=1e-12))
+        change = tokenizer.codebook.detach() - watch.start
+        history.codebook_change = float(change.norm() / watch.start.norm().clamp(min=1e-12))
     return history
 
 
@@ -123,12 +124,14 @@ def _rate(preset: Preset, step: int) -> float:
     return min(1.0, done / 0.02) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _note(history: History, stretch: dict[str, list[Tensor]], step: int) -> None:
-    """Move the losses since the last look into the history as means, and stop where one is not finite."""
-    for name, losses in stretch.items():
-        mean = torch.stack(losses).mean().item()
-        if not math.isfinite(mean):
-            raise TrainingDiverged(f"loss {name!r} is {mean} within steps {history.steps + 1} to {step}")
-        history.losses.setdefault(name, []).append(mean)
-    history.steps = step
-    stretch.clear()
+def _moving_average(tokenizer: Tokenizer, preset: Preset) -> AveragedModel | None:
+    if preset.average is None:
+        return None
+    return AveragedModel(tokenizer, multi_avg_fn=get_ema_multi_avg_fn(preset.average))
+
+
+@torch.no_grad()
+def _take_over(average: AveragedModel, tokenizer: Tokenizer) -> None:
+    """The averaged parameters; buffers stay as they are."""
+    for parameter, mean in zip(tokenizer.parameters(), average.module.parameters(), strict=True):
+        parameter.copy_(mean)

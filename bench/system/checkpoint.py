@@ -43,7 +43,7 @@ class Checkpoint:
         Raises:
             ValueError: this is no name of a folder.
         """
-        if Path(name).name != name:
+        if Path(name).name != name or name in ("", ".."):
             raise ValueError(f"{name!r} is no name of a folder")
         return Checkpoint(self.folder / name, self.minutes)
 

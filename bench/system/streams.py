@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,3 +38,17 @@ def generator(seed: int, name: str) -> np.random.Generator:
     if name not in STREAMS:
         raise ValueError(f"unknown random stream {name!r}{did_you_mean(name, STREAMS)}")
     return np.random.default_rng([seed, STREAMS[name]])
+
+
+def state_of(rng: np.random.Generator) -> str:
+    """Where a generator stands, as JSON."""
+    return json.dumps(rng.bit_generator.state)
+
+
+def set_state(rng: np.random.Generator, state: str) -> None:
+    """Let a generator go on from where another of its kind stood.
+
+    Raises:
+        ValueError, LookupError, TypeError: this is no state of such a generator.
+    """
+    rng.bit_generator.state = json.loads(state)

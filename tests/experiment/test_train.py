@@ -84,6 +84,42 @@ def test_a_loss_that_is_not_finite_stops_training_and_is_named() -> None:
         train(Watcher(lambda step: float("nan") if step == 25 else 0), numbered(35), None, PRESET, 0, CPU, silent)
 
 
+def test_images_per_second_are_those_that_were_seen_whatever_the_size_of_the_set() -> None:
+    for count in (5, 200):
+        watcher = Watcher()
+        history = train(watcher, numbered(count), None, dataclasses.replace(PRESET, batch_size=16), 0, CPU, silent)
+        assert len(watcher.seen) == 50 * 16  # a batch is full however few images there are
+        assert history.images_per_s * history.seconds == pytest.approx(len(watcher.seen))
+
+
+def test_averaged_weights_are_those_of_a_hand_written_average_and_buffers_are_the_last() -> None:
+    class Tracked(Watcher):
+        """Remembers its weight before each step."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("last", torch.zeros(()))
+            self.weights: list[float] = []
+
+        def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+            self.weights.append(self.weight.item())
+            self.last.fill_(step)
+            return {"up": self.weight.sum()}
+
+    plain = Tracked()
+    train(plain, numbered(35), None, PRESET, 0, CPU, silent)
+    after = [*plain.weights[1:], plain.weight.item()]
+    expected = after[0]
+    for weight in after[1:]:
+        expected = 0.8 * expected + 0.2 * weight
+    averaged = Tracked()
+    train(averaged, numbered(35), None, dataclasses.replace(PRESET, average=0.8), 0, CPU, silent)
+    assert averaged.weights == plain.weights
+    assert averaged.weight.item() == pytest.approx(expected, abs=1e-6)
+    assert averaged.weight.item() != pytest.approx(plain.weight.item(), abs=1e-6)
+    assert averaged.last.item() == 49
+
+
 def test_the_cosine_schedule_warms_up_and_ends_at_zero() -> None:
     rates = [_rate(PRESETS["tiny"], step) for step in range(PRESETS["tiny"].steps)]
     assert rates[0] < 0.05
