@@ -4,6 +4,7 @@ A map, from the top floor to the ground: a folder uses those below it, never tho
 
 - `cli`: the command line, and the pages it prints.
 - `check`: holds a plug-in to its contract, one line a duty.
+- `tuning`: searches arguments on validation data; each trial is a cell.
 - `experiment`: a request becomes cells, cells become records; training, encoding, engines.
 - `leaderboard`: records become tables; a pure function.
 - `records`: what is kept of a cell, where, and what looks wrong with it.

@@ -24,6 +24,7 @@ FLOORS = (
     "bench.data",
     "bench.records",
     "bench.experiment",
+    "bench.tuning",
     "bench.leaderboard",
     "bench.check",
     "bench.cli",

@@ -142,6 +142,83 @@ def ablate(
 
 
 @app.command()
+def tune(
+    methods: Annotated[str, typer.Option("--methods", "--method", help='Names, separated by commas, or "all".')],
+    task: Annotated[str, typer.Option(help="The task whose metric is tuned for.")] = "reconstruction",
+    trials: Annotated[int, typer.Option(min=1, help="Of each method.")] = 8,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(help="ARG=SPACE, an argument of the methods, or preset.ARG=SPACE; else the learning rate."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="To tune for, else the task's first.")] = None,
+    sampler: Annotated[Literal["random", "optuna"], typer.Option(help="Who chooses values.")] = "random",
+    scheduler: Annotated[Literal["none", "asha"], typer.Option(help="asha stops the worse trials early.")] = "none",
+    datasets: Datasets = "emoji-scenes",
+    preset: PresetName = "tiny",
+    seeds: Seeds = "0",
+    results: Results = Path("results"),
+    cache: Cache = Path("runs/cache"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    text_encoder: TextEncoder = "tiny-clip",
+    plugin: Plugins = None,
+    setting: Settings = None,
+    overwrite: Annotated[
+        Literal["missing", "failed"], typer.Option("--overwrite", help="Which recorded trials run again.")
+    ] = "missing",
+    address: Address = None,
+    cpus_per_cell: Cpus = None,
+    gpus_per_cell: Gpus = None,
+    devices: Devices = 1,
+    max_parallel: Parallel = None,
+    retries: Retries = 2,
+    cell_timeout: Timeout = None,
+    checkpoint_minutes: Minutes = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Search arguments of methods, or of the preset, on validation data; all methods get the same trials."""
+    from bench import registry
+    from bench.experiment.arguments import parse_setting, split_names, split_seeds
+    from bench.experiment.request import Request
+    from bench.experiment.run import Options
+    from bench.tuning.space import parse_search
+    from bench.tuning.tune import execute, find_tuning
+
+    for path in plugin or []:
+        registry.add_plugin(path)
+    request = Request(
+        methods=split_names(methods, registry.methods.names()),
+        tasks=(task,),
+        datasets=split_names(datasets, registry.datasets.names()),
+        preset=preset,
+        seeds=split_seeds(seeds),
+        text_encoder=text_encoder,
+        data_root=data_root.resolve() if data_root else None,
+        cache=cache.resolve(),
+        settings=tuple(parse_setting(text) for text in setting or []),
+        threads=cpus_per_cell,
+        devices=devices,
+    )
+    options = Options(
+        engine="ray",
+        results=results.resolve(),
+        cache=cache.resolve(),
+        device=device,
+        plugins=tuple(path.resolve() for path in plugin or []),
+        overwrite=overwrite,
+        as_json=as_json,
+        address=address,
+        gpus=gpus_per_cell,
+        parallel=max_parallel,
+        retries=retries,
+        timeout=cell_timeout,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+    tuning = find_tuning(request, [parse_search(text) for text in search or []], trials, metric, scheduler)
+    raise typer.Exit(execute(tuning, sampler, options))
+
+
+@app.command()
 def leaderboard(
     results: Results = Path("results"),
     output: Annotated[Path | None, typer.Option("--output", help="File to write; else it is printed.")] = None,

@@ -48,6 +48,7 @@ def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:
     """The record of a cell: what its plan says, and the fields of its outcome."""
     planned = {
         "key": cell.key,
+        "kind": cell.kind,
         "method": cell.method_used,
         "task": cell.task.name,
         "dataset": cell.data_used,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +64,12 @@ class _Mould:
         return Cell(key=key, seed=seed, tokenizer=tokenizer, **self.fields)
 
 
-def plan(request: Request) -> list[Cell]:
+def plan(request: Request, seen: Callable[[Configured], Configured] = lambda dataset: dataset) -> list[Cell]:
     """All cells of a request; those that share a tokenizer stand together, blind baselines come last.
+
+    Args:
+        request: what the user asked for.
+        seen: gives what the cells see of a data set.
 
     Raises:
         UsageError: an unknown name or argument, a setting for a plug-in that is not in the request, or a plug-in that
@@ -79,7 +84,7 @@ def plan(request: Request) -> list[Cell]:
     chosen_methods = [_method(name, request) for name in dict.fromkeys(request.methods)]
     cells: list[Cell] = []
     blind: list[Cell] = []
-    for dataset in [_dataset(name, terms.preset, request) for name in dict.fromkeys(request.datasets)]:
+    for dataset in [seen(_dataset(name, terms.preset, request)) for name in dict.fromkeys(request.datasets)]:
         moulds = [[_mould(task, dataset, method, terms) for task in chosen_tasks] for method in chosen_methods]
         unseeing = [_mould(task, dataset, None, terms) for task in chosen_tasks if task.entry.facts.blind]
         trained = [_tokenizer_identity(method, dataset, request, terms) for method in chosen_methods]

@@ -1,4 +1,4 @@
-"""Jobs under Ray Tune, on this machine or a cluster; the only module that imports ray.
+"""Jobs under Ray Tune, on this machine or a cluster. Besides it, only `bench.tuning` imports ray.
 
 Tune is the scheduler and nothing more. What it "searches" is the graph of jobs: a searcher suggests whatever may start,
 a trial hands its job to a worker process and returns normally whatever happened, and what is missing is worked out from

@@ -13,7 +13,7 @@ from bench.contracts.registration import Entry
 from bench.errors import BenchError, DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.presets import Budget, Preset
-from bench.records.record import DataUsed, MethodUsed
+from bench.records.record import DataUsed, Kind, MethodUsed
 from bench.system import fingerprint
 from bench.system.files import sha256_of
 
@@ -134,6 +134,7 @@ class Cell:
 
     tokenizer: None for a task's blind baseline. preset: its name. budget: of the task's network. threads: how many CPU
     threads it is trained and evaluated with. skip: why nothing will run. protocol: of the task, with its budget.
+    kind: of its record.
     """
 
     key: str
@@ -149,6 +150,7 @@ class Cell:
     protocol: dict[str, Any]
     method_used: MethodUsed
     data_used: DataUsed
+    kind: Kind = "run"
 
     @property
     def method(self) -> str:

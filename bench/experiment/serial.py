@@ -21,13 +21,22 @@ def run(schedule: Schedule, setup: Setup, conclusion: Conclusion) -> None:
     """
     worker = Worker(setup)
     try:
-        while not schedule.over:
-            job = schedule.start()
-            if job is None:
-                conclusion.board.refresh()
-                time.sleep(WAIT)
-                continue
-            conclusion.board.started(job)
-            conclusion.ended(job, worker.run(job, conclusion.board.refresh))
+        work_off(schedule, worker, conclusion)
     finally:
         worker.close()
+
+
+def work_off(schedule: Schedule, worker: Worker, conclusion: Conclusion) -> None:
+    """Do all jobs in a worker that is there.
+
+    Raises:
+        BenchError: as `Conclusion.ended`.
+    """
+    while not schedule.over:
+        job = schedule.start()
+        if job is None:
+            conclusion.board.refresh()
+            time.sleep(WAIT)
+            continue
+        conclusion.board.started(job)
+        conclusion.ended(job, worker.run(job, conclusion.board.refresh))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bench.records.record import Record
+from bench.records.record import Kind, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,15 +23,16 @@ TYPES = {"seed": "int64", "value": "float64", "n": "Int64", "higher_is_better": 
 """Types of the columns that are not text. `Int64` and `boolean` can hold missing values, `int64` and `bool` cannot."""
 
 
-def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+def to_frame(records: Iterable[Record], kind: Kind = "run") -> pd.DataFrame:
     """One row a record and metric, in the order of the records and then of the metrics' names.
 
     A record without values (skipped, failed) has one row; its `reason` says why and its metric is missing. The columns
     are `COLUMNS`. `arguments` is JSON, so that it can be grouped by; `n` counts the examples behind a value.
+    kind: of the records that are taken; "tune" gives the trials of `tune`.
     """
     import pandas as pd
 
-    rows = [row for record in records for row in _rows(record)]
+    rows = [row for record in records if record.kind == kind for row in _rows(record)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({name: TYPES.get(name, "string") for name in COLUMNS})
 
 
@@ -51,12 +52,14 @@ def costs(records: Iterable[Record]) -> pd.DataFrame:
 def newest(records: Iterable[Record]) -> list[Record]:
     """The records that count, sorted by what was run: of each cell and protocol the one that was created last.
 
+    Trials of `tune` never count.
+
     A cell is a data set with its arguments, a preset, a task, a method with its arguments and text encoder, and a seed.
     Protocols of the same version ("512 words", "1024 words") stand side by side; a newer version replaces an older.
     """
     import pandas as pd
 
-    held = list(records)
+    held = [record for record in records if record.kind == "run"]
     columns = [*CELL, "dataset_arguments", "protocol_hash", "version", "created", "key"]
     frame = pd.DataFrame([_cell(record) | _age(record) for record in held], columns=columns)
     cell = ["dataset", "dataset_arguments", *CELL[1:]]

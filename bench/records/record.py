@@ -46,6 +46,8 @@ def _encodable(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_encodable)]
 Plain = Annotated[dict[str, Any], AfterValidator(_as_json)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+Kind = Literal["run", "tune"]
+"""Of records: what counts, or a trial of `tune` on validation data, which no table shows."""
 
 
 class Strict(BaseModel):
@@ -101,6 +103,7 @@ class Record(Strict):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     key: str = Field(pattern=f"^{KEY.pattern}$")
+    kind: Kind = "run"
     status: Literal["ok", "skipped", "failed"]
     reason: Text | None = None
     traceback: Text | None = None
@@ -156,7 +159,9 @@ class Record(Strict):
         if bad:
             raise RecordError(f"not finite: {', '.join(f'{name} = {self.metrics[name].value}' for name in bad)}")
         try:
-            return json.dumps(self.model_dump(by_alias=True), sort_keys=True, indent=1, allow_nan=False) + "\n"
+            # a record of a run says nothing of its kind: so it did before there were others
+            fields = self.model_dump(by_alias=True, exclude={"kind"} if self.kind == "run" else None)
+            return json.dumps(fields, sort_keys=True, indent=1, allow_nan=False) + "\n"
         except ValueError as error:
             raise RecordError(f"record {self.key} holds a number that is not finite") from error
 

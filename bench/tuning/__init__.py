@@ -1,0 +1,1 @@
+"""`python -m bench tune`: arguments of methods and presets, searched on validation data."""
