@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.system import fingerprint
+
 GRACE = 10.0
 """Seconds that a job gets for leaving a checkpoint when the run is stopped."""
 
@@ -37,3 +39,8 @@ class Setup:
     plugins: tuple[Path, ...]
     code: Mapping[Path, str]
     timeout: float | None
+
+
+def edited(code: Mapping[Path, str]) -> Path | None:
+    """The first of the planned files whose code is not what was planned, as this process, being new, finds it."""
+    return next((path for path, planned in code.items() if fingerprint.of_code([path]) != planned), None)

@@ -26,6 +26,7 @@ from bench.experiment.conclude import Conclusion
 from bench.experiment.jobs import Job
 from bench.experiment.place import Setup
 from bench.experiment.schedule import Outcome, Schedule
+from bench.experiment.stopping import asked
 from bench.experiment.supervise import Worker
 from bench.system.environment import cpu_count
 
@@ -98,6 +99,8 @@ def run(schedule: Schedule, setup: Setup, conclusion: Conclusion, parallel: int 
             try:
                 tuner.fit()
             except Exception as error:
+                if (stopped := asked()) is not None:
+                    raise stopped from None
                 if ready.error is None:
                     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                     raise BenchError(f"Ray broke down: {first}; run the same command to go on") from error

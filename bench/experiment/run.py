@@ -12,10 +12,12 @@ from pathlib import Path
 import torch
 
 from bench.errors import BenchError, UsageError
+from bench.experiment import serial
 from bench.experiment.board import Board
 from bench.experiment.conclude import Conclusion
 from bench.experiment.jobs import Job, graph
 from bench.experiment.outcome import skipped
+from bench.experiment.packing import packed
 from bench.experiment.place import Place, Setup
 from bench.experiment.plan import ENCODE_CODE, TRAIN_CODE, plan
 from bench.experiment.request import Cell, Request
@@ -65,7 +67,9 @@ def execute(request: Request, options: Options) -> int:
     store = RecordStore(options.results)
     store.check_writable()
     cells = plan(request)
-    recorded = _recorded(store, cells)
+    recorded = store.recorded(cell.key for cell in cells)
+    for problem in store.problems:
+        _say(f"taken for no record: {problem}")
     to_run = [cell for cell in cells if _is_due(recorded.get(cell.key), options.overwrite)]
     if options.dry_run:
         _print_plan(cells, {cell.key for cell in to_run}, options.as_json)
@@ -85,16 +89,18 @@ def execute(request: Request, options: Options) -> int:
             if cell.skip:
                 store.write(skipped(cell, device))
         jobs = graph(to_run, {key: record.created for key, record in recorded.items()}, options.cache)
+        if device.type == "cuda":
+            jobs = packed(jobs, options.gpus, store.all().records)
         _say(f"{len(to_run)} cells to run, {len(cells) - len(to_run)} recorded already, on {device.type}")
         try:
             failures = _run(jobs, place, options, to_run)
         except Stopped as stopped:
-            done = len(_recorded(RecordStore(options.results), to_run))
+            done = len(RecordStore(options.results).recorded(cell.key for cell in to_run))
             _say(f"stopped ({stopped}); {done} of {len(to_run)} cells are recorded, run the same command to go on")
             return stopped.exit_status
         for folder in (options.results, options.cache):
             sweep(folder)
-    final = _recorded(RecordStore(options.results), cells)
+    final = RecordStore(options.results).recorded(cell.key for cell in cells)
     _print_summary(list(final.values()), len(to_run), len(cells), options)
     missing = len(final) < len(cells)
     return 1 if failures or missing or any(record.status == "failed" for record in final.values()) else 0
@@ -108,30 +114,23 @@ def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Ce
     setup = Setup(place, options.plugins, planned_code(cells), options.timeout)
     engine, why = pick_engine(options, sum(job.stage in ("training", "cell") for job in jobs.values()))
     parallel = 1 if engine == "serial" else slots(torch.device(place.device))
-    with Board(jobs, parallel, place.cache) as board, stoppable():
+    if engine == "ray":
+        from bench.experiment import ray_tune
+
+        try:
+            ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
+        except BenchError as error:
+            if options.engine == "ray":
+                raise
+            engine, why = "serial", str(error)
+    with Board(jobs, parallel, place.cache) as board, stoppable():  # after Ray, which has signal handlers of its own
         conclusion = Conclusion(schedule, place, board, options.fail_fast)
         board.say(f"engine {engine} ({why})")
         if engine == "ray":
-            from bench.experiment import ray_tune
-
-            try:
-                ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
-            except BenchError as error:
-                if options.engine == "ray":
-                    raise
-                board.say(f"{error}; going on with engine serial")
-                engine = "serial"
-            else:
-                ray_tune.run(schedule, setup, conclusion, options.parallel)
-        if engine == "serial":
-            from bench.experiment import serial
-
+            ray_tune.run(schedule, setup, conclusion, options.parallel)
+        else:
             serial.run(schedule, setup, conclusion)
     return len(conclusion.failures)
-
-
-def _recorded(store, cells):
-    return {c.key: r for c in cells if (r := store.get(c.key))}
 
 
 def planned_code(cells: list[Cell]) -> dict[Path, str]:

@@ -20,20 +20,29 @@ class Stopped(BaseException):
         """What a shell expects of a program that ended because of this signal."""
 
 
+_asked: Stopped | None = None
+
+
+def asked() -> Stopped | None:
+    """What was raised in the block of `stoppable`, for callers of libraries that turn it into errors of theirs."""
+    return _asked
+
+
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """The first of `SIGNALS` raises `Stopped` in the block, so that it can end in order; the next ends the process.
 
     A signal that is ignored stays so, such as SIGHUP under nohup.
     """
+    global _asked
     before = {which: signal.getsignal(which) for which in SIGNALS}
-    asked: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
-        if asked:
+        global _asked
+        if _asked is not None:
             os._exit(128 + signum)
-        asked.append(signum)
-        raise Stopped(signum)
+        _asked = Stopped(signum)
+        raise _asked
 
     for which, handler in before.items():
         if handler is not signal.SIG_IGN:
@@ -41,6 +50,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        _asked = None
         for which, handler in before.items():
             if handler is not None:
                 signal.signal(which, handler)

@@ -26,7 +26,7 @@ from types import FrameType
 
 from bench.errors import BenchError
 from bench.experiment.jobs import Job
-from bench.experiment.place import GRACE, Place, Setup
+from bench.experiment.place import GRACE, Setup, edited
 from bench.experiment.schedule import Outcome
 from bench.experiment.stages import perform
 from bench.records.store import RecordStore
@@ -74,9 +74,8 @@ def _load(setup: Setup) -> Outcome | None:
         parts = file.relative_to(ROOT).with_suffix("").parts if file.is_relative_to(ROOT) else ("",)
         if parts[0] in ("bench", "methods", "tasks"):  # the files of plug-ins were imported with their entries
             importlib.import_module(".".join(parts if parts[0] == "bench" else ("bench", *parts)))
-    for path, planned in setup.code.items():
-        if fingerprint.of_code([path]) != planned:
-            return Outcome("stale", f"{path} or a file that it uses was edited since the run began")
+    if (edit := edited(setup.code)) is not None:
+        return Outcome("stale", f"{edit} or a file that it uses was edited since the run began")
     import torch
 
     describe(torch.device("cpu"))  # asks git, once for all jobs
@@ -154,7 +153,7 @@ def _be_the_child(job: Job, setup: Setup, answer: int, printed: int) -> None:
         faulthandler.enable()
         signal.signal(signal.SIGTERM, _stop)
         before = set(sys.modules)
-        outcome = _outcome(job, setup.place)
+        outcome = _outcome(job, setup)
         modules = sorted(set(sys.modules) - before)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -166,16 +165,17 @@ def _be_the_child(job: Job, setup: Setup, answer: int, printed: int) -> None:
     os._exit(0)
 
 
-def _outcome(job: Job, place: Place) -> Outcome:
+def _outcome(job: Job, setup: Setup) -> Outcome:
+    place = setup.place
     file = place.cache / "progress" / f"{job.key}.json"
     try:
         with claim(place.cache / "claims" / job.key, wait=False):
-            if job.due and not _is_due(job, place):
+            if job.due and not _is_due(job, place.results):
                 return Outcome("done")
             file.parent.mkdir(parents=True, exist_ok=True)
             progress.report_into(file)
             try:
-                record = perform(job, place)
+                record = perform(job, setup)
             finally:
                 file.unlink(missing_ok=True)
             return Outcome("done", line=record.line() if record else "")
@@ -185,9 +185,9 @@ def _outcome(job: Job, place: Place) -> Outcome:
         return Outcome("failed", _in_a_line(error), None if isinstance(error, BenchError) else _tail(error))
 
 
-def _is_due(job: Job, place: Place) -> bool:
+def _is_due(job: Job, results: Path) -> bool:
     """Whether a cell that the job is for is still without the record that the run is to make."""
-    store = RecordStore(place.results)
+    store = RecordStore(results)
     for due in job.due:
         record = store.get(due.key)
         if record is None or record.created == due.replaces:

@@ -60,12 +60,13 @@ def describe(device: torch.device) -> dict[str, object]:
         "platform": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "versions": installed_versions(),
+        "versions": dict(installed_versions()),
         "commit": commit,
         "dirty": dirty,
     }
 
 
+@functools.cache
 def installed_versions() -> dict[str, str]:
     """Versions of the packages that can matter; those not installed are left out."""
     versions = {}

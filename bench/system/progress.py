@@ -28,6 +28,11 @@ def report_into(file: Path | None) -> None:
     _file = file
 
 
+def file() -> Path | None:
+    """Where all reporters of this process write, for a process that reports in its stead."""
+    return _file
+
+
 def read_report(file: Path) -> tuple[int, int, str] | None:
     """What was last written into a worker's file, (done, total, what); None where there is nothing to read."""
     try:
