@@ -11,7 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -53,16 +53,13 @@ def claim(path: Path, wait: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def locked(fd: int) -> Iterator[bool]:
-    """Lock an open file or folder (waits), and close it at the end; False where its file system offers no locks."""
-    try:
+def locked(fd: int) -> Iterator[None]:
+    """An open file or folder is locked, where its file system offers locks, and closed at the end."""
+    with suppress(OSError):
         fcntl.flock(fd, fcntl.LOCK_EX)
-        offered = True
-    except OSError:
-        offered = False
     _locked.add(fd)
     try:
-        yield offered
+        yield
     finally:
         if fd in _locked:  # not so in a fork
             _locked.discard(fd)

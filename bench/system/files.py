@@ -24,7 +24,7 @@ OF_A_WRITE = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ER
 
 
 class DiskError(BenchError, OSError):
-    """The file system refuses to write; one line with the path and the reason."""
+    """The file system refuses; one line with the path and the reason."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:

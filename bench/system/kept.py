@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TypeVar
 
 from safetensors import SafetensorError
 
-from bench.errors import DataError
+from bench.errors import BenchError, DataError
 from bench.system import sealed
 from bench.system.claims import claim
 from bench.system.files import DiskError, remove, whole_folder
@@ -32,6 +33,9 @@ DAMAGE = (OSError, EOFError, LookupError, RuntimeError, SafetensorError, TypeErr
 """What reading raises where a file is cut off, changed, or of another form than the one that is written today."""
 OF_DAMAGE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 """Numbers of those system errors that say so; others, such as too many open files, say nothing of what is kept."""
+
+OF_THE_MACHINE = re.compile("out of memory|allocate memory|CUDA error|cuDNN error")
+"""What is in the texts of errors of torch that say nothing of it either."""
 
 
 class _Unusable(Exception):
@@ -70,22 +74,26 @@ def kept_folder(folder: Path, fill: Callable[[Path], None], read: Callable[[Path
         read: the value from the folder; ValueError where a file is not what it should be.
 
     Raises:
-        DataError: what was made this moment cannot be read.
-        DiskError: the file system refuses to write.
-        OSError, RuntimeError: the machine fails to read, say for lack of memory; what is kept stays.
+        DataError: what was made this moment cannot be read, or what is damaged cannot be replaced.
+        DiskError: the file system refuses to write, or to read for a reason that is no damage; what is kept stays.
+        RuntimeError: the machine has no memory left, or the like; what is kept stays.
         BenchError: nothing can be written there, or its file system offers no locks.
     """
     try:
         return _read(folder, read)
     except _Unusable as error:
         damage = str(error)
-    _tell(folder, damage)
-    with claim(folder):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(claim(folder))
+        except BenchError as error:
+            if damage:
+                raise DataError(f"{folder} is damaged ({damage}) and cannot be made anew: {error}") from error
+            raise
         try:
             return _read(folder, read)  # made by another process, while this one waited
         except _Unusable as error:
-            if str(error) and not damage:
-                _tell(folder, str(error))
+            _tell(folder, str(error))
         remove(folder)
         with whole_folder(folder) as scratch:
             try:
@@ -107,6 +115,8 @@ def _read(folder: Path, read: Callable[[Path], T]) -> T:
         return read(folder)
     except DAMAGE as error:
         if not _is_damage(error):
+            if isinstance(error, OSError):
+                raise DiskError(f"{folder} cannot be read: {error.strerror}") from error
             raise
         raise _Unusable(" ".join(str(error).split()) or type(error).__name__) from error
 
@@ -118,7 +128,7 @@ def _is_damage(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno in OF_DAMAGE
-    return not (isinstance(error, RuntimeError) and ("memory" in str(error) or "CUDA" in str(error)))
+    return not (isinstance(error, RuntimeError) and OF_THE_MACHINE.search(str(error)))
 
 
 def _tell(folder: Path, damage: str) -> None:

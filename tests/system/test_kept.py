@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import DataError
+from bench.errors import BenchError, DataError
 from bench.system.kept import kept, kept_folder, key_of
 
 
@@ -83,8 +83,9 @@ def test_what_the_machine_fails_to_read_is_kept(tmp_path: Path, error: Exception
     def fails(folder: Path) -> int:
         raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         kept_folder(tmp_path / "folder", counter.fill, fails)
+    assert isinstance(caught.value, BenchError) is isinstance(error, OSError | BenchError)
     assert kept_folder(tmp_path / "folder", counter.fill, read_folder) == 7
     assert counter.times == 1
 
