@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import TrainingDiverged
+from bench.system import ranks
 
 CHECK_EVERY = 20
 """Steps between looks at the losses: each look makes a GPU wait."""
@@ -45,10 +46,10 @@ class Watch:
         self._stretch: dict[str, list[Tensor]] = {}
 
     def add(self, losses: Mapping[str, Tensor], images: int) -> None:
-        """The losses of a step, and how many images it saw."""
+        """The losses of a step on this rank, and how many images it saw on all of them."""
         self.images += images
         for name, loss in losses.items():
-            self._stretch.setdefault(name, []).append(loss.detach().float())
+            self._stretch.setdefault(name, []).append(ranks.mean(loss.detach().float()))
 
     def note(self, step: int) -> dict[str, float]:
         """Move the losses since the last look into the history as means, and return those.

@@ -12,11 +12,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from bench.contracts.data import Split
 from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.data.pixels.training_view import TrainingView, training_images
+from bench.errors import ContractError
 from bench.experiment.history import CHECK_EVERY, History, Watch
 from bench.experiment.training_log import TrainingLog
 from bench.images import to_float
 from bench.presets import Preset
-from bench.system import streams
+from bench.system import ranks, streams
+from bench.system.batch_norm import normalise_jointly
 from bench.system.batches import shuffled
 from bench.system.checkpoint import Checkpoint
 from bench.system.progress import Progress
@@ -43,6 +45,10 @@ def train(
     With a checkpoint, a training that was interrupted ends as one that was not, bit for bit on a CPU. So a tokenizer
     keeps what its training changes in its `state_dict`, and draws from torch's random state alone.
 
+    On several ranks (see `bench.system.ranks`) it is, but for rounding, the training of one process with the joint
+    batch: each draws that, takes its slice, and averages its gradients with the others. Checkpoints, progress and log
+    are rank 0's, and all begin as it does.
+
     Args:
         tokenizer: new, built with the torch seed of this training.
         features: of the split's captions; None where the method needs no text.
@@ -51,9 +57,13 @@ def train(
 
     Raises:
         TrainingDiverged: a loss is not finite.
+        UsageError: the batch cannot be shared equally by the ranks.
+        ContractError: after the first step the ranks have different tokenizers.
     """
     tokenizer.to(device).train()
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
+    if ranks.count() > 1:
+        normalise_jointly(tokenizer)
     groups = parameter_groups(tokenizer, preset.learning_rate)
     optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
@@ -68,24 +78,29 @@ def train(
     parts |= {"batches": batches, "captions": captions}
     parts |= {"crops": images.rng} if isinstance(images, TrainingView) else {}
     parts |= {"average": average} if average is not None else {}
-    with Resumable(parts, device, checkpoint) as training:
+    with Resumable(parts, device, checkpoint if ranks.rank() == 0 else None) as training:
         if log is not None:
             log.begin(training.done, watch.images)
         for step in training.steps(preset.steps):
             rows = next(batches)
-            batch = Batch(to_float(images[rows], device), _text(features, rows, captions, device))
+            batch = Batch(to_float(ranks.own(images[rows]), device), _text(features, rows, captions, device))
             with autocast:
                 losses = tokenizer.losses(batch, step)
             optimizer.zero_grad(set_to_none=True)
             torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
+            ranks.average_gradients(parameter for group in groups for parameter in group["params"])
             optimizer.step()
             schedule.step()
             if average is not None:
                 average.update_parameters(tokenizer)
             watch.add(losses, len(rows))
+            if step == 0:
+                _check_alike(tokenizer)
             if (step + 1) % CHECK_EVERY == 0 or step + 1 == preset.steps:
                 means = watch.note(step + 1)
-                progress(step + 1, preset.steps, "train")
+                ranks.copy_first(tokenizer.state_dict().values())  # sums on GPUs round each time in another way
+                if ranks.rank() == 0:
+                    progress(step + 1, preset.steps, "train")
                 if log is not None:
                     log.note(step + 1, means, preset.learning_rate * _rate(preset, step), watch.images)
     history.seconds = training.seconds
@@ -113,7 +128,17 @@ def _text(
 ) -> TextBatch | None:
     if features is None:
         return None
-    return TextBatch(*(part.to(device, non_blocking=True) for part in features.sample(rows, rng)))
+    return TextBatch(*(ranks.own(part).to(device, non_blocking=True) for part in features.sample(rows, rng)))
+
+
+def _check_alike(tokenizer: Tokenizer) -> None:
+    """Find a method that keeps of its slice what it should keep of the joint batch."""
+    apart = ranks.differing(tokenizer.state_dict())
+    if apart:
+        raise ContractError(
+            f"{apart[0]} is not the same on all devices after a step; what a method keeps of a batch is to be computed "
+            "from bench.system.ranks.joint of it"
+        )
 
 
 def _rate(preset: Preset, step: int) -> float:

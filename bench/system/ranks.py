@@ -10,6 +10,7 @@ All ranks draw the same random numbers. So whatever is computed from `joint` ten
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar
@@ -124,6 +125,24 @@ def copy_first(tensors: Iterable[Tensor]) -> None:
     for alike, flat in _flattened(tensors):
         dist.broadcast(flat, group=_GROUPS[0], group_src=0)
         _fill(alike, flat)
+
+
+def share(value: Any) -> Any:
+    """On all ranks what rank 0 gives: plain values and tensors, these on the CPU where they come from elsewhere."""
+    if not _GROUPS:
+        return value
+    buffer = io.BytesIO()
+    if rank() == 0:
+        torch.save(value, buffer)
+    size = torch.tensor([buffer.tell()])
+    dist.broadcast(size, group=_GROUPS[0], group_src=0)
+    data = torch.zeros(int(size), dtype=torch.uint8)
+    if rank() == 0:
+        data.numpy()[:] = np.frombuffer(buffer.getbuffer(), np.uint8)
+    dist.broadcast(data, group=_GROUPS[0], group_src=0)
+    if rank() == 0:
+        return value
+    return torch.load(io.BytesIO(data.numpy().tobytes()), map_location="cpu", weights_only=True)
 
 
 @torch.no_grad()

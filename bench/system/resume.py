@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.system import streams
+from bench.system import ranks, streams
 from bench.system.checkpoint import Checkpoint, State, is_of_the_machine
 
 MISFIT = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -70,11 +70,16 @@ class Resumable:
     def __enter__(self) -> Resumable:
         """Take up the newest checkpoint; `done` then says how many steps it holds.
 
-        One that does not fit is dropped with a line on standard error, and nothing of it is taken up.
+        One that does not fit is dropped with a line on standard error, and nothing of it is taken up. All ranks begin
+        as rank 0 does, which alone needs a checkpoint.
         """
         if self.checkpoint is not None:
             self._take_up(self.checkpoint)
             self._defer()
+        if ranks.count() > 1:
+            state = ranks.share(self._state() if ranks.rank() == 0 else None)
+            if ranks.rank() > 0:
+                self._load(state)
         self._started = time.perf_counter()
         return self
 

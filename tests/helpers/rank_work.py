@@ -78,6 +78,14 @@ def copied(rank: int) -> list[list[float]]:
     return [ranks.joint(tensor.view(-1).float()).tolist() for tensor in tensors]
 
 
+def shared(rank: int) -> list[bool]:
+    """Whether each rank has what rank 0 gives."""
+    mine = {"number": 2**100, "none": None, "nested": [(1.5, "a")]}
+    tensor = torch.arange(3)
+    found = ranks.share((mine, tensor) if rank == 0 else "nothing")
+    return ranks.joint(torch.tensor([found[0] == mine and torch.equal(found[1], tensor)])).tolist()
+
+
 def differing(rank: int) -> list[list[str]]:
     noise = torch.zeros(100)
     noise[rank] = 1e-6
@@ -173,5 +181,5 @@ def start_what_goes_on(folder: str) -> None:
 
 def all_checks(rank: int) -> dict[str, object]:
     """Everything that needs two ranks and no process for itself."""
-    work = (joint, mean, own, types, gradients, copied, differing, normalised, looks)
+    work = (joint, mean, own, types, gradients, copied, shared, differing, normalised, looks)
     return {function.__name__: function(rank) for function in work}

@@ -73,6 +73,10 @@ def test_tensors_are_copied_from_rank_0(found: dict) -> None:
     assert found["copied"] == [[1, 1, 1, 1], [0, 0], [1, 1], [5, 5]]
 
 
+def test_values_are_shared_by_rank_0(found: dict) -> None:
+    assert found["shared"] == [True, True]
+
+
 def test_a_difference_between_ranks_is_told_from_rounding_and_from_a_single_choice(found: dict) -> None:
     assert found["differing"] == [[], ["apart"], ["steps"]]
 
