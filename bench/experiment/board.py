@@ -19,6 +19,8 @@ from bench.experiment.schedule import Outcome
 from bench.system import progress
 
 WORDS = {"data": "prepare", "text": "encode", "training": "train", "codes": "encode", "cell": "evaluate"}
+DRAW_EVERY = 0.25
+"""Seconds between two drawings of the table."""
 CLOSED = (OSError, ValueError)
 """What writing raises when nobody reads any more: the pipe or terminal is closed. The run goes on."""
 
@@ -35,7 +37,7 @@ class Board:
         self.done = self.failed = self.ended_jobs = 0
         self.spent: dict[str, list[float]] = {}
         self.begun = time.monotonic()
-        self.last_line = self.begun
+        self.last_line = self.last_drawn = self.begun
         console = Console(stderr=True)
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
@@ -83,9 +85,10 @@ class Board:
         """Draw the table anew, or print a line where the last one is long ago."""
         now = time.monotonic()
         with contextlib.suppress(*CLOSED):
-            if self.live:
+            if self.live and now - self.last_drawn >= DRAW_EVERY:
+                self.last_drawn = now
                 self.live.update(self._table(now), refresh=True)
-            elif now - self.last_line >= progress.LINE_EVERY:
+            elif not self.live and now - self.last_line >= progress.LINE_EVERY:
                 self.last_line = now
                 running = [f"{label} {state}".rstrip() for label, state, _ in self._rows(now)]
                 print("; ".join([self._summary(now), *running[:4]]), file=sys.stderr, flush=True)

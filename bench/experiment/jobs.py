@@ -31,7 +31,7 @@ class Job:
 
     key: also the name of its claim. cell: whose data set and tokenizer it is for. due: the cells that make it worth
     while (none: it is done in any case). needs: keys of the jobs before it. threads, devices: what
-    it takes up. gpu: the share of one GPU, where it takes one.
+    it takes up. gpu: the share of one GPU, where it takes one. reads: what the jobs before it leave in the cache.
     """
 
     key: str
@@ -43,6 +43,7 @@ class Job:
     threads: int = 1
     devices: int = 1
     gpu: float = 1.0
+    reads: tuple[Path, ...] = ()
 
 
 def graph(cells: Iterable[Cell], replaced: Mapping[str, str], cache: Path) -> dict[str, Job]:
@@ -61,11 +62,13 @@ def graph(cells: Iterable[Cell], replaced: Mapping[str, str], cache: Path) -> di
         if cell.tokenizer is not None:
             of_tokenizer.setdefault(cell.tokenizer.key, []).append(cell)
         else:
-            _add(jobs, _cell(cell, (_data(jobs, cell),), replaced))
+            _add(jobs, _cell(cell, (_data(jobs, cell),), replaced, ()))
     for group in of_tokenizer.values():
         ready = _codes(jobs, group, replaced, cache)
+        plan = group[0].tokenizer
+        assert plan is not None
         for cell in group:
-            _add(jobs, _cell(cell, ready, replaced))
+            _add(jobs, _cell(cell, ready, replaced, (tokenizer_folder(plan, cache), codes_folder(plan, cache))))
     return jobs
 
 
@@ -84,10 +87,10 @@ def _add(jobs: dict[str, Job], job: Job) -> str:
     return job.key
 
 
-def _cell(cell: Cell, needs: tuple[str, ...], replaced: Mapping[str, str]) -> Job:
+def _cell(cell: Cell, needs: tuple[str, ...], replaced: Mapping[str, str], reads: tuple[Path, ...]) -> Job:
     label = f"{cell.method} {cell.task.name} seed {cell.seed}"
     due = (Due(cell.key, replaced.get(cell.key)),)
-    return Job(f"cell-{cell.key}", "cell", label, cell, due, needs, cell.threads)
+    return Job(f"cell-{cell.key}", "cell", label, cell, due, needs, cell.threads, reads=reads)
 
 
 def _data(jobs: dict[str, Job], cell: Cell) -> str:
@@ -111,4 +114,6 @@ def _codes(jobs: dict[str, Job], group: list[Cell], replaced: Mapping[str, str],
             before.append(_add(jobs, Job(key, "text", text, cell, needs=(before[0],), threads=cell.threads)))
         training = Job(f"training-{plan.key}", "training", label, cell, due, tuple(before), cell.threads, plan.devices)
         before = [_add(jobs, training)]
-    return (_add(jobs, Job(f"codes-{plan.codes_key}", "codes", label, cell, due, tuple(before), cell.threads)),)
+    reads = (tokenizer_folder(plan, cache),)
+    codes = Job(f"codes-{plan.codes_key}", "codes", label, cell, due, tuple(before), cell.threads, reads=reads)
+    return (_add(jobs, codes),)

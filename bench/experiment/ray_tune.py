@@ -151,6 +151,10 @@ class _Ready(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, likewise."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of a run, which Tune would pickle for a restore; a terminal cannot be pickled."""
+        return {}
+
 
 class _Watch(tune.Callback):
     """Keeps the board up to date."""
@@ -158,6 +162,10 @@ class _Watch(tune.Callback):
     def __init__(self, ready: _Ready, conclusion: Conclusion) -> None:
         self.ready = ready
         self.board = conclusion.board
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As of `_Ready`."""
+        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
         if trial.trial_id in self.ready.of_trial:

@@ -53,8 +53,10 @@ class Schedule:
         for key, job in jobs.items():
             for need in job.needs:
                 self.after.setdefault(need, []).append(key)
-        self._cells = deque(key for key, job in jobs.items() if not job.needs and job.stage == "cell")
-        self._others = deque(key for key, job in jobs.items() if not job.needs and job.stage != "cell")
+        self._queues: tuple[deque[str], ...] = (deque(), deque(), deque())
+        for key, job in jobs.items():
+            if not job.needs:
+                self._put(key)
         self._busy: deque[tuple[float, str]] = deque()
 
     @property
@@ -63,11 +65,14 @@ class Schedule:
         return not self.left
 
     def start(self) -> Job | None:
-        """A job that may start now, or None. Cells come first: results are there early and the disk is not filled."""
+        """A job that may start now, or None.
+
+        Cells come first, so that results are there early; blind baselines, which keep nobody waiting, last.
+        """
         if self._busy and self._busy[0][0] <= time.monotonic():
             self._put(self._busy.popleft()[1])
-        queue = self._cells or self._others
-        if not queue:
+        queue = next((queue for queue in self._queues if queue), None)
+        if queue is None:
             return None
         key = queue.popleft()
         self.running.add(key)
@@ -109,4 +114,5 @@ class Schedule:
         return lost
 
     def _put(self, key: str) -> None:
-        (self._cells if self.jobs[key].stage == "cell" else self._others).append(key)
+        job = self.jobs[key]
+        self._queues[1 if job.stage != "cell" else 0 if job.cell.tokenizer else 2].append(key)

@@ -13,6 +13,7 @@ import faulthandler
 import importlib
 import json
 import os
+import platform
 import select
 import signal
 import sys
@@ -38,6 +39,8 @@ from bench.system.files import ROOT
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
+PATIENCE = 60.0
+"""Seconds that a machine may take to see what another one has made."""
 SAID = 4_000
 """Characters kept of what a job printed."""
 
@@ -172,6 +175,7 @@ def _outcome(job: Job, setup: Setup) -> Outcome:
         with claim(place.cache / "claims" / job.key, wait=False):
             if job.due and not _is_due(job, place.results):
                 return Outcome("done")
+            _see(job.reads)
             file.parent.mkdir(parents=True, exist_ok=True)
             progress.report_into(file)
             try:
@@ -181,8 +185,24 @@ def _outcome(job: Job, setup: Setup) -> Outcome:
             return Outcome("done", line=record.line() if record else "")
     except Busy:
         return Outcome("busy")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Outcome("failed", _in_a_line(error), None if isinstance(error, BenchError) else _tail(error))
+
+
+def _see(folders: Iterable[Path]) -> None:
+    """Wait for what another machine has just made: file systems over a network show it some seconds later.
+
+    Raises:
+        BenchError: this machine does not come to see it.
+    """
+    deadline = time.monotonic() + PATIENCE
+    for folder in folders:
+        while not folder.exists():
+            if time.monotonic() > deadline:
+                raise BenchError(f"{platform.node()} does not see {folder}: the cache has to lie where all do")
+            time.sleep(0.5)
+            with contextlib.suppress(OSError):
+                os.listdir(folder.parent)  # noqa: PTH208 - asks the server anew
 
 
 def _is_due(job: Job, results: Path) -> bool:

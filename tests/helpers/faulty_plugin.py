@@ -62,6 +62,8 @@ class Faulty(Task):
                 np.ones(2**46)
             case "raise":
                 raise RuntimeError("the task was asked to break")
+            case "slow":
+                time.sleep(8)
             case "print":
                 print("the task says something")
         return self._well()
@@ -70,3 +72,59 @@ class Faulty(Task):
         result = TaskResult()
         result.add_whole("well", 1.0, 1)
         return result
+
+
+@tasks.register("exit", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class Exits(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "exit"
+
+
+@tasks.register("system-exit", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class LeavesPython(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "system-exit"
+
+
+@tasks.register("segfault", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class Crashes(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "segfault"
+
+
+@tasks.register("killed", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class Killed(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "killed"
+
+
+@tasks.register("hang", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class Hangs(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "hang"
+
+
+@tasks.register("memory", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class TakesMemory(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "memory"
+
+
+@tasks.register("raise", needs=("questions",), metrics=("well",))
+@dataclass(frozen=True)
+class Raises(Faulty):
+    """Its fault is in its name."""
+
+    fault: str = "raise"
