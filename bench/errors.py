@@ -22,6 +22,10 @@ class ContractError(BenchError):
     """A plug-in does not keep what its contract promises."""
 
 
+class NotMeasurable(BenchError, ValueError):
+    """A metric cannot be had of these examples, of which there are too few, say; it is listed as skipped."""
+
+
 class TrainingDiverged(BenchError):
     """A loss stopped being finite."""
 

@@ -17,7 +17,7 @@ from bench.contracts.task import Task, Work
 from bench.registry import tasks
 from bench.system import streams
 from bench.tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from bench.tasks.parts.image_controls import Vectors, image_controls, own_vectors
+from bench.tasks.parts.image_controls import Vectors, image_controls, own_vectors, skip_missing
 from bench.tasks.parts.language import similarity
 from bench.tasks.parts.language.captions import check_captions, one_each
 from bench.tasks.parts.language.masking import masking_ranks, most_frequent, piece_names
@@ -102,18 +102,23 @@ class Alignment(Task):
         readers: dict[str, Reader] = {"": (probe, "words")}
         if work.codes is not None:
             images = image_controls(work.codes, rng, work.device)
+            skip_missing(result, images, [f"word_recall{part and f'/{part}'}" for part in MASKED])
             readers |= self._own_head(result, work.codes["test"].words, captions, ids)
         training = [caption for of_image in train.captions for caption in of_image]
-        constant = np.full(ids.shape, most_frequent(probe, training))
+        constant: dict[str, np.ndarray] = {}
+        with result.attempt("word_recall", "the train split", variant="most-frequent"):
+            constant["most-frequent"] = np.full(ids.shape, most_frequent(probe, training))
         names = piece_names(probe, [*captions, *training])
         for part, count in MASKED.items():
             masked = ranks < count
-            guesses = {"most-frequent": constant, **_guesses(readers, images, ids, masked, work.device)}
+            guesses = {**constant, **_guesses(readers, images, ids, masked, work.device)}
             for variant, guessed in guesses.items():
-                score_words(result, guessed, ids.numpy(), masked, part, variant)
+                with result.attempt("word_recall", "the test split", part=part, variant=variant):
+                    score_words(result, guessed, ids.numpy(), masked, part, variant)
             result.samples[f"mask-{count}.md"] = word_table(captions, ids.numpy(), masked, guesses, names)
         for variant, values in _similarity(work, ids, encoder, probe, rng).items():
-            result.add("similarity_mse", values, variant=variant)
+            with result.attempt("similarity_mse", "captions of two words in the test split", variant=variant):
+                result.add("similarity_mse", values, variant=variant)
         return result
 
     def _own_head(

@@ -17,8 +17,9 @@ from bench.contracts.data import Split
 from bench.contracts.metric import Metric, MetricName
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
+from bench.errors import NotMeasurable
 from bench.images import grid_png
-from bench.metrics.captions import Scored, distinct_captions, novelty
+from bench.metrics.captions import Scored, caption_length, distinct_captions, novelty
 from bench.registry import tasks
 from bench.tasks.parts.language import caption_scores
 from bench.tasks.parts.language.captions import check_captions
@@ -26,6 +27,8 @@ from bench.tasks.parts.language.vocabulary import WORD, Vocabulary
 from bench.tasks.parts.networks import captioner
 from bench.tasks.parts.samples import evenly_spaced, markdown_table
 
+OF_REFERENCES = ("cider_d", "bleu_4", "bleu_1", "bleu_2", "bleu_3", "rouge_l", "meteor", "spice")
+"""What captions are compared with references by."""
 FURTHER = ("cider_d", "bleu_4")
 """What is measured on further test splits."""
 OF_ALL = ("bleu", "meteor")
@@ -122,15 +125,22 @@ def _most_frequent(texts: Sequence[str]) -> str:
 def _scores(result: TaskResult, split: Split, written: Sequence[str], training: Sequence[str]) -> dict[str, Scored]:
     """What is measured of a test split's captions, by name; the result says why a metric could not be measured."""
     references, captions = caption_scores.tokenized(dict(enumerate(written)), dict(enumerate(split.captions)))
-    scores = caption_scores.scores(references, captions)
+    found, of_java = dict[str, Scored](), dict[str, Scored]()
+    try:
+        found = caption_scores.scores(references, captions)
+    except NotMeasurable as error:
+        for metric in FURTHER if split.variant else OF_REFERENCES:
+            result.skip(str(MetricName(metric, variant=split.variant)), f"the {split.name} split: {error}")
     if split.variant:
-        return {name: scores[name] for name in FURTHER}
-    of_java, skipped = caption_scores.java_scores(references, captions)
-    for metric, why in skipped.items():
-        result.skip(metric, why)
+        return {name: found[name] for name in FURTHER if name in found}
+    if found:
+        of_java, skipped = caption_scores.java_scores(references, captions)
+        for metric, why in skipped.items():
+            result.skip(metric, why)
     plain = [_plain(text) for text in written]
-    new = novelty(plain, {_plain(text) for text in training})
-    return {**scores, **of_java, "novelty": new, "distinct_captions": distinct_captions(plain)}
+    new, different = novelty(plain, {_plain(text) for text in training}), distinct_captions(plain)
+    length = caption_length(captions)
+    return {**found, **of_java, "caption_length": length, "novelty": new, "distinct_captions": different}
 
 
 def _add(result: TaskResult, name: str, scored: Scored, variant: str) -> None:

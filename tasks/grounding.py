@@ -13,16 +13,17 @@ from typing_extensions import override
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Box, Question, Split
-from bench.contracts.metric import Metric
+from bench.contracts.metric import Metric, MetricName
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
+from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics.boxes import box_accuracy, box_iou, corners
 from bench.registry import tasks
 from bench.system import streams
 from bench.system.torchvision_ops import make_importable
 from bench.tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
-from bench.tasks.parts.image_controls import image_controls, own_vectors
+from bench.tasks.parts.image_controls import image_controls, own_vectors, skip_missing
 from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from bench.tasks.parts.language.vocabulary import Vocabulary
 from bench.tasks.parts.networks import head, question_head
@@ -34,6 +35,7 @@ LONGER = 3
 0.444; with 3: 0.856)."""
 SHOWN_SIDE = 128
 """Images are enlarged to about so many pixels before boxes are drawn."""
+METRICS = ("box_accuracy", "box_iou")
 GREEN, RED = (0, 170, 0), (230, 0, 0)
 
 
@@ -79,13 +81,20 @@ class Grounding(Task):
         """See `bench.contracts.task.Task`.
 
         Raises:
+            DataError: the training split has no boxes.
             TrainingDiverged: the head's loss is not finite.
         """
+        if not work.dataset["train"].boxes:
+            raise DataError("the train split has no boxes, so nothing can be learned")
         result = TaskResult()
+        for name, split in work.dataset.items():
+            if not split.boxes:
+                for metric in METRICS:
+                    result.skip(str(MetricName(metric, variant=split.variant)), f"the {name} split has no boxes")
         if work.codes is None:
             mean = _true_boxes(work.dataset["train"].boxes).mean(0)
             for name, split in work.dataset.items():
-                if name != "train":
+                if name != "train" and split.boxes:
                     _score(result, split.variant, split.boxes, np.tile(mean, (len(split.boxes), 1)))
         else:
             _fit_and_score(result, work, work.codes)
@@ -98,11 +107,12 @@ def _fit_and_score(result: TaskResult, work: Work, codes: Mapping[str, Codes]) -
     rng = streams.generator(work.seed, "batches")
     model = _fitted(work, codes["train"], vocabulary, rng)
     for name, split in work.dataset.items():
-        if name == "train":
+        if name == "train" or not split.boxes:
             continue
         shown = {split.variant: own_vectors(codes[name], work.device)}
         if name == "test":
             shown = image_controls(codes, rng, work.device)
+            skip_missing(result, shown, METRICS)
         for variant, vectors in shown.items():
             predicted = question_head.predict(model, _questions(split.boxes, vocabulary), vectors, work.device)
             iou = _score(result, variant, split.boxes, predicted)

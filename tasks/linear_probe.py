@@ -55,19 +55,27 @@ class LinearProbe(Task):
     def run(self, work: Work) -> TaskResult:
         """The classifier is fitted until it is done, whatever the budget, and nothing is drawn.
 
-        Raises:
-            DataError: training images have classes of a kind, and none of another split's has.
+        A kind of question that a split does not have is left out.
         """
         result = TaskResult()
         texts = whole_image_texts(work.dataset["train"].questions)
-        if not texts:
-            result.skip("accuracy", "none of the questions is about the whole image")
-            return result
         labels = {name: image_labels(split.questions, texts) for name, split in work.dataset.items()}
+        kinds = []
+        for kind in texts:
+            lacking = [name for name, own in labels.items() if not len(own[kind].images)]
+            if lacking:
+                result.skip(f"accuracy/{kind}", f"the {lacking[0]} split has no such question about a whole image")
+            else:
+                kinds.append(kind)
+        if not kinds:
+            why = "no kind of question about the whole image is in every split"
+            result.skip("accuracy", why if texts else "the train split has no question about the whole image")
+            return result
+        labels = {name: {kind: own[kind] for kind in kinds} for name, own in labels.items()}
         means = None if work.codes is None else _standardised_means(work.codes, work.device)
         predicted: dict[str, dict[str, np.ndarray]] = {name: {} for name in labels if name != "train"}
         lines: list[tuple[object, ...]] = []
-        for kind in texts:
+        for kind in kinds:
             strength, answers = _answers(means, {name: own[kind] for name, own in labels.items()})
             for name, answered in answers.items():
                 predicted[name][kind] = answered
@@ -112,10 +120,10 @@ def _answers(
     best: tuple[float, float, dict[str, np.ndarray]] | None = None
     for strength in STRENGTHS:
         weights = fit_logistic_regression(means["train"][labels["train"].images], wanted, len(classes), strength)
-        answers = {
-            name: np.array(classes, object)[(means[name][of_split.images] @ weights[:-1] + weights[-1]).argmax(1)]
-            for name, of_split in scored.items()
-        }
+        answers = {}
+        for name, of_split in scored.items():
+            logits = means[name][of_split.images] @ weights[:-1] + weights[-1]
+            answers[name] = np.array(classes, object)[logits.argmax(1).numpy()]
         reached = float(accuracy(answers["validation"], labels["validation"].answers).sum())
         if best is None or reached > best[0]:
             best = reached, strength, answers

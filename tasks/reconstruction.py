@@ -129,15 +129,16 @@ class Reconstruction(Task):
         distances = image_sets.distances(real, extractors.features(images), paired=True, floor=(others, real))
         result.metrics |= distances.metrics
         result.statistics |= distances.statistics
-        result.skipped |= extractors.skipped
+        result.skipped |= distances.skipped | extractors.skipped
 
 
 def _score(result: TaskResult, metrics: Mapping[MetricName, Compute], split: Split, images: np.ndarray) -> None:
     """Add metrics of each image, batch by batch, so that memory does not grow with the images."""
     starts = range(0, len(images), BATCH)
     for name, compute in metrics.items():
-        parts = [compute(images[start : start + BATCH], split.images[start : start + BATCH]) for start in starts]
-        result.add(name.metric, np.concatenate(parts), source=name.source, variant=split.variant)
+        with result.attempt(name.metric, f"the {split.name} split", source=name.source, variant=split.variant):
+            parts = [compute(images[start : start + BATCH], split.images[start : start + BATCH]) for start in starts]
+            result.add(name.metric, np.concatenate(parts), source=name.source, variant=split.variant)
 
 
 def _decode(decoder: Decoder, images: int) -> np.ndarray:

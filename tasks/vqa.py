@@ -15,12 +15,13 @@ from bench.contracts.data import Split
 from bench.contracts.metric import Metric
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Task, Work
+from bench.errors import DataError
 from bench.images import grid_png
 from bench.metrics import vqa_accuracy, wups
 from bench.registry import tasks
 from bench.system import streams
 from bench.tasks.parts.image_controls import own_vectors
-from bench.tasks.parts.language.answers import score_answers
+from bench.tasks.parts.language.answers import score_answers, skip_answers
 from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from bench.tasks.parts.language.vocabulary import Vocabulary
 from bench.tasks.parts.networks import head, question_head
@@ -72,9 +73,12 @@ class VisualQuestionAnswering(Task):
         """See `bench.contracts.task.Task`.
 
         Raises:
+            DataError: the training split has no questions.
             TrainingDiverged: the head's loss is not finite.
         """
         training = work.dataset["train"].questions
+        if not training:
+            raise DataError("the train split has no questions, so nothing can be learned")
         vocabulary = Vocabulary(question.text for question in training)
         answers = sorted({question.answer for question in training})
         with torch.random.fork_rng(devices=[]):
@@ -90,6 +94,9 @@ class VisualQuestionAnswering(Task):
         result = TaskResult()
         for name, split in work.dataset.items():
             if name == "train":
+                continue
+            if not split.questions:
+                skip_answers(result, split)
                 continue
             best = question_head.predict(
                 lambda ids, vectors: model(ids, vectors).argmax(1),

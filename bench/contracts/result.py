@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bench.contracts.metric import MetricName
+from bench.errors import NotMeasurable
 
 
 class Score(NamedTuple):
@@ -55,17 +58,20 @@ class TaskResult:
 
         Args:
             metric: a declared metric.
-            scores: of each example, [n] with n > 0.
+            scores: of each example, [n].
             source, part, variant: the rest of the value's name, see `MetricName`.
             images: the number of each example's image, int [n], where several examples may share one (questions).
 
         Raises:
+            NotMeasurable: there is no example.
             ValueError: the scores are not [n], or `images` not of the same length, or the value is there already.
         """
         scores = np.asarray(scores)
-        if scores.ndim != 1 or not len(scores) or (images is not None and len(images) != len(scores)):
+        if scores.ndim != 1 or (images is not None and len(images) != len(scores)):
             of_images = "" if images is None else f" with image numbers {np.shape(images)}"
-            raise ValueError(f"{metric}: scores of examples are [n], n > 0, not {scores.shape}{of_images}")
+            raise ValueError(f"{metric}: scores of examples are [n], not {scores.shape}{of_images}")
+        if not len(scores):
+            raise NotMeasurable("there is no example")
         name = str(MetricName(metric, source, part, variant))
         clusters = None
         if images is not None:
@@ -94,6 +100,19 @@ class TaskResult:
     def skip(self, metric: str, why: str) -> None:
         """Say why a declared metric (or one of its sources, `fd_dinov2`) was not measured, and what would change it."""
         self.skipped[metric] = why
+
+    @contextlib.contextmanager
+    def attempt(self, metric: str, of: str, *, source: str = "", part: str = "", variant: str = "") -> Iterator[None]:
+        """List a metric as skipped where what is done in the block finds that it cannot be had.
+
+        Args:
+            metric, source, part, variant: the value's name, see `MetricName`.
+            of: what is looked at, for the reason: "the test split".
+        """
+        try:
+            yield
+        except NotMeasurable as error:
+            self.skip(str(MetricName(metric, source, part, variant)), f"{of}: {error}")
 
     def _put(self, name: str, score: Score) -> None:
         if name in self.metrics:

@@ -27,7 +27,7 @@ def failed(failure: Failure, device: torch.device) -> Record:
 
 
 def measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping[str, int]) -> Record:
-    """A record with values; used: images of each split."""
+    """A record with values, or of why there is none at all; used: images of each split."""
     values = {}
     for name, score in result.metrics.items():
         metric = metric_of(name)
@@ -35,13 +35,19 @@ def measured(cell: Cell, device: torch.device, result: TaskResult, used: Mapping
     return _record(
         cell,
         device,
-        status="ok",
+        status="ok" if values else "skipped",
+        reason=None if values else f"nothing could be measured: {_reasons(result)}",
         dataset=cell.data_used.model_copy(update={"used": dict(used)}),
         metrics=values,
         skipped=result.skipped,
         warnings=result.warnings,
         cost=result.cost,
     )
+
+
+def _reasons(result: TaskResult) -> str:
+    """Why metrics are missing, each reason once."""
+    return "; ".join(dict.fromkeys(result.skipped.values())) or "the task gave no value and no reason"
 
 
 def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.errors import DataError
+from bench.errors import DataError, NotMeasurable
 from bench.metrics.caption_words import java_version
 from bench.registry import metrics
 
@@ -54,7 +54,11 @@ def cider_d(references: References, captions: Captions) -> Scored:
     """CIDEr-D (Vedantam et al. 2015), from 0 to 10: document frequencies are those of these references.
 
     So it depends on which images are scored together; of a single one it is 0.
+
+    Raises:
+        NotMeasurable: no reference has a word.
     """
+    check_words(references)
     from pycocoevalcap.cider.cider import Cider
 
     return Scored(*Cider().compute_score(references, captions))
@@ -105,6 +109,12 @@ def spice(references: References, captions: Captions) -> Scored:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise DataError(f"SPICE's Java program failed: {error}") from error
     return Scored(value, np.array([score["All"]["f"] for score in scores]))
+
+
+def check_words(references: References) -> None:
+    """Raises NotMeasurable where no reference has a word, as captions of pictograms have none."""
+    if not any(text.strip() for texts in references.values() for text in texts):
+        raise NotMeasurable("no reference has a word")
 
 
 def caption_length(captions: Captions) -> Scored:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.contracts.method import ImageTextEncoder
+from bench.errors import NotMeasurable
 from bench.images import to_float
 from bench.registry import metrics
 
@@ -48,14 +49,14 @@ def r_precision(cosine: np.ndarray, captions: Sequence[str], rng: np.random.Gene
     Distractors are captions of other images with another wording; where there are fewer than `DISTRACTORS`, all.
 
     Raises:
-        ValueError: an image has no distractor.
+        NotMeasurable: an image has no distractor.
     """
     texts = np.asarray(captions)
     correct = np.empty(len(cosine), np.float32)
     for row, values in enumerate(cosine):
         others = np.flatnonzero(texts != texts[row])
         if not len(others):
-            raise ValueError("all captions are the same")
+            raise NotMeasurable("all captions are the same")
         drawn = rng.choice(others, min(DISTRACTORS, len(others)), replace=False)
         correct[row] = values[row] > values[drawn].max()
     return correct

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.errors import NotMeasurable
 from bench.registry import metrics
 
 BLOCK = 1024
@@ -63,10 +64,10 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     complex where there are fewer images than features; eigenvalues that rounding made negative count as zero.
 
     Raises:
-        ValueError: a set has fewer than two images.
+        NotMeasurable: a set has fewer than two images.
     """
     if min(a.n, b.n) < 2:
-        raise ValueError("the Frechet distance needs two images or more in each set")
+        raise NotMeasurable(f"the Frechet distance needs two images or more in each set, not {a.n} and {b.n}")
     first, second = (part.scatter / (part.n - 1) for part in (a, b))
     values, vectors = torch.linalg.eigh(first)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
@@ -89,10 +90,13 @@ def kernel_distance(a: Tensor, b: Tensor, paired: bool) -> float:
     (`paired`), those two are dependent and the pairs (i, i) are left out of the cross term as well (the u-statistic).
 
     Raises:
-        ValueError: a set has fewer than two images, or paired sets differ in length.
+        NotMeasurable: a set has fewer than two images.
+        ValueError: paired sets differ in length.
     """
-    if min(len(a), len(b)) < 2 or (paired and len(a) != len(b)):
-        raise ValueError(f"cannot compare {len(a)} and {len(b)} images" + (" as pairs" if paired else ""))
+    if min(len(a), len(b)) < 2:
+        raise NotMeasurable(f"cannot compare {len(a)} and {len(b)} images, two or more are needed in each set")
+    if paired and len(a) != len(b):
+        raise ValueError(f"cannot compare {len(a)} and {len(b)} images as pairs")
     a, b = a.double(), b.double()
     within = sum((_kernel_sum(x, x) - _pair_sum(x, x)) / (len(x) * (len(x) - 1)) for x in (a, b))
     if paired:
@@ -119,10 +123,10 @@ def cmmd(a: Tensor, b: Tensor, paired: bool) -> float:  # noqa: ARG001 - the est
     1000 times the biased estimate of the squared maximum mean discrepancy, kernel exp(-|x - y|^2 / (2 sigma^2)).
 
     Raises:
-        ValueError: a set is empty.
+        NotMeasurable: a set is empty.
     """
     if not len(a) or not len(b):
-        raise ValueError(f"cannot compare {len(a)} and {len(b)} images")
+        raise NotMeasurable(f"cannot compare {len(a)} and {len(b)} images")
     a, b = (F.normalize(part.double(), dim=1) for part in (a, b))
     return CMMD_SCALE * (_gaussian_mean(a, a) + _gaussian_mean(b, b) - 2 * _gaussian_mean(a, b))
 

@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from bench.errors import NotMeasurable
 from bench.registry import metrics
 
 PSNR_CAP = 100.0
@@ -46,10 +47,10 @@ def ssim(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     channels. In float64: float32 loses the variance of a flat patch, the small difference of two large numbers.
 
     Raises:
-        ValueError: the images are smaller than the window.
+        NotMeasurable: the images are smaller than the window.
     """
     if min(images.shape[1:3]) < SSIM_WINDOW:
-        raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW} px, got {images.shape[1]}x{images.shape[2]}")
+        raise NotMeasurable(f"SSIM needs images of at least {SSIM_WINDOW} px, got {images.shape[1]}x{images.shape[2]}")
     starts = range(0, len(images), BATCH)
     return np.concatenate([_ssim(images[i : i + BATCH], originals[i : i + BATCH]) for i in starts])
 

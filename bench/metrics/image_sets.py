@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from bench.contracts.data import Split
-from bench.contracts.result import Score
+from bench.contracts.metric import FLOOR
+from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance, from_outside
@@ -67,10 +68,14 @@ class FeatureExtractors:
 
 
 class Distances(NamedTuple):
-    """metrics: scores by name. statistics: of the generated images, from which Frechet distances can be recomputed."""
+    """metrics: scores by name. statistics: of the generated images, from which Frechet distances can be recomputed.
+
+    skipped: distances that cannot be had of so few images, and why.
+    """
 
     metrics: dict[str, Score]
     statistics: dict[str, np.ndarray]
+    skipped: dict[str, str]
 
 
 def distances(
@@ -82,14 +87,15 @@ def distances(
         paired: whether image i was made from real image i, as in a reconstruction.
         floor: two independent samples of real images, whose distance is added: no generator is expected to come nearer.
     """
-    metrics = _scores(real, generated, paired, "")
+    result = TaskResult()
+    _score(result, real, generated, paired, "", "the test split")
     if floor is not None:
-        metrics |= _scores(*floor, paired=False, suffix="@floor")
+        _score(result, *floor, paired=False, variant=FLOOR, of="the validation and test splits")
     packed = {
         f"statistics/{distance_names(name)[0]}": distance.pack_statistics(distance.statistics([features]))
         for name, features in generated.items()
     }
-    return Distances(metrics, packed)
+    return Distances(result.metrics, packed, result.skipped)
 
 
 def protocol(names: Sequence[str]) -> dict[str, object]:
@@ -98,17 +104,17 @@ def protocol(names: Sequence[str]) -> dict[str, object]:
     return {**distance.PROTOCOL, "extractors": extractors, **from_outside.protocol("features")}
 
 
-def _scores(real: Features, generated: Features, paired: bool, suffix: str) -> dict[str, Score]:
-    """Every distance by its name and suffix; n is the number of images in the smaller set."""
-    scores = {}
+def _score(result: TaskResult, real: Features, generated: Features, paired: bool, variant: str, of: str) -> None:
+    """Add every distance by its name and variant; n is the number of images in the smaller set."""
     for name, features in generated.items():
         n = min(len(real[name]), len(features))
         for metric in distance_names(name):
-            value = MEASURES[metric_of(metric).name](real[name], features, paired)
-            scores[metric + suffix] = Score(value, n)
+            with result.attempt(metric, of, variant=variant):
+                value = MEASURES[metric_of(metric).name](real[name], features, paired)
+                result.add_whole(metric, value, n, variant=variant)
         for metric, compute in from_outside.registered("features").items():
-            scores[f"{metric}_{name}{suffix}"] = Score(compute(real[name], features), n)
-    return scores
+            with result.attempt(metric, of, source=name, variant=variant):
+                result.add_whole(metric, compute(real[name], features), n, source=name, variant=variant)
 
 
 def _features(extractor: Extractor, images: np.ndarray) -> Tensor:

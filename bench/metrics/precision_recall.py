@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import NotMeasurable
 from bench.registry import metrics
 
 NEIGHBOURS = 3
@@ -28,7 +29,7 @@ def precision(real: Tensor, generated: Tensor) -> np.ndarray:
         real: features [N, F]. generated: features [M, F].
 
     Raises:
-        ValueError: there are too few real images for their neighbours.
+        NotMeasurable: there are too few real images for their neighbours.
     """
     return _on_manifold(generated, real)
 
@@ -38,7 +39,7 @@ def recall(real: Tensor, generated: Tensor) -> np.ndarray:
     """Whether each real image lies on the manifold of generated ones, float32 [N]: `precision` with the sets exchanged.
 
     Raises:
-        ValueError: there are too few generated images for their neighbours.
+        NotMeasurable: there are too few generated images for their neighbours.
     """
     return _on_manifold(real, generated)
 
@@ -46,7 +47,7 @@ def recall(real: Tensor, generated: Tensor) -> np.ndarray:
 def _on_manifold(points: Tensor, centres: Tensor) -> np.ndarray:
     """Whether each point [N, F] lies in a ball of some centre [M, F], float32 [N] of 0 and 1."""
     if len(centres) <= NEIGHBOURS:
-        raise ValueError(f"{len(centres)} images do not have {NEIGHBOURS} neighbours each")
+        raise NotMeasurable(f"{len(centres)} images do not have {NEIGHBOURS} neighbours each")
     points, centres = points.double(), centres.double()
     # one more than the neighbours: the nearest image to an image is itself
     reach = [_distances(rows, centres).kthvalue(NEIGHBOURS + 1, dim=1).values for rows in centres.split(BLOCK)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.contracts.codes import Codes
+from bench.contracts.result import TaskResult
 
 BATCH = 64
 
@@ -34,14 +35,26 @@ def no_codes(rows: np.ndarray, device: torch.device) -> Tensor:
 
 
 def image_controls(codes: Mapping[str, Codes], rng: np.random.Generator, device: torch.device) -> dict[str, Vectors]:
-    """The code vectors of test images ("") and of their controls ("no-image", "shuffled-image"), by variant."""
+    """The code vectors of test images ("") and of their controls ("no-image", "shuffled-image"), by variant.
+
+    Of a single test image there is no "shuffled-image".
+    """
     test, mean = codes["test"], mean_vectors(codes["train"], device)
     other = derangement(len(test), rng)  # to the number of another image, [images]
-    return {
+    controls: dict[str, Vectors] = {
         "": own_vectors(test, device),
         "no-image": lambda rows: mean.expand(len(rows), -1, -1),
-        "shuffled-image": lambda rows: test.vectors(other[rows], device),
     }
+    if len(test) > 1:
+        controls["shuffled-image"] = lambda rows: test.vectors(other[rows], device)
+    return controls
+
+
+def skip_missing(result: TaskResult, controls: Mapping[str, Vectors], metrics: Iterable[str]) -> None:
+    """Say of metrics that the control with another image cannot be had."""
+    if "shuffled-image" not in controls:
+        for metric in metrics:
+            result.skip(f"{metric}@shuffled-image", "the test split has one image, and no other to show in its place")
 
 
 def derangement(count: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,6 @@ from bench.contracts.codes import Codes
 from bench.contracts.data import Question, Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
-from bench.errors import DataError
 from bench.presets import PRESETS
 from bench.registry import metric_of
 from bench.tasks.linear_probe import LinearProbe, fit_logistic_regression
@@ -147,10 +146,21 @@ def test_an_image_that_answers_twice_is_one_example() -> None:
     assert labels.answers.tolist() == ["b", "a"]
 
 
-def test_a_split_without_such_questions_is_an_error() -> None:
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_kind_of_question_that_a_split_lacks_is_left_out(blind: bool) -> None:
     codes, dataset = made_world()
-    with pytest.raises(DataError, match="no question about a whole image"):
-        LinearProbe().run(Work(codes, dataset | {"test": replace(dataset["test"], questions=[])}, BUDGET, 0, CPU))
+    kinds = sorted({question.kind for question in dataset["train"].questions})
+    whole = LinearProbe().run(Work(None if blind else codes, dataset, BUDGET, 0, CPU))
+    measured = [kind for kind in kinds if f"accuracy/{kind}" in whole.metrics]
+    fewer = [question for question in dataset["validation"].questions if question.kind != measured[0]]
+    lacking = dataset | {"validation": replace(dataset["validation"], questions=fewer)}
+    found = LinearProbe().run(Work(None if blind else codes, lacking, BUDGET, 0, CPU))
+    assert "the validation split" in found.skipped[f"accuracy/{measured[0]}"]
+    for kind in measured[1:]:
+        assert found.metrics[f"accuracy/{kind}"] == whole.metrics[f"accuracy/{kind}"]
+    nothing = LinearProbe().run(Work(codes, dataset | {"test": replace(dataset["test"], questions=[])}, BUDGET, 0, CPU))
+    assert not nothing.metrics
+    assert "in every split" in nothing.skipped["accuracy"]
 
 
 def test_without_such_questions_the_metric_is_skipped() -> None:

@@ -35,14 +35,15 @@ def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequen
     distances = image_sets.distances(real, generated, False, floor=(validation, real))
     result.metrics |= distances.metrics
     result.statistics |= distances.statistics
-    result.skipped |= networks.skipped
+    result.skipped |= distances.skipped | networks.skipped
     if MANIFOLD not in generated:
         why = networks.skipped.get(f"fd_{MANIFOLD}", f"{MANIFOLD} is not among the extractors")
         result.skip("precision", why)
         result.skip("recall", why)
         return
-    result.add("precision", precision_recall.precision(real[MANIFOLD], generated[MANIFOLD]))
-    result.add("recall", precision_recall.recall(real[MANIFOLD], generated[MANIFOLD]))
+    for metric, compute in (("precision", precision_recall.precision), ("recall", precision_recall.recall)):
+        with result.attempt(metric, "the test split"):
+            result.add(metric, compute(real[MANIFOLD], generated[MANIFOLD]))
 
 
 def training_images(training: Split, count: int, seed: int) -> np.ndarray:

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.contracts.data import Split
+from bench.contracts.metric import MetricName
 from bench.contracts.result import TaskResult
 from bench.errors import DataError
 from bench.metrics.classification import accuracy, by_kind
 from bench.metrics.vqa_accuracy import vqa_accuracy
 from bench.metrics.wups import THRESHOLDS, answer_similarity, wups
+
+
+def skip_answers(result: TaskResult, split: Split) -> None:
+    """Say that a split without questions has nothing to measure."""
+    names = ("accuracy",) if split.variant else ("accuracy", *(f"wups_{threshold}" for threshold in THRESHOLDS))
+    for name in names:
+        result.skip(str(MetricName(name, variant=split.variant)), f"the {split.name} split has no questions")
 
 
 def score_answers(result: TaskResult, split: Split, answers: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.contracts.method import WordPredictor
+from bench.errors import NotMeasurable
 from bench.text.words import word_positions
 
 BATCH = 4096
@@ -28,11 +29,17 @@ def masking_ranks(ids: Tensor, rng: np.random.Generator) -> np.ndarray:
 
 
 def most_frequent(words: WordPredictor, captions: Sequence[str]) -> int:
-    """Id of the most frequent word piece of captions; of several, the smallest."""
+    """Id of the most frequent word piece of captions; of several, the smallest.
+
+    Raises:
+        NotMeasurable: the captions have no words.
+    """
     counts: Counter[int] = Counter()
     for start in range(0, len(captions), BATCH):
         ids = words.tokenize(list(captions[start : start + BATCH]))
         counts.update(ids[word_positions(ids)].tolist())
+    if not counts:
+        raise NotMeasurable("its captions have no words")
     return min(counts, key=lambda id_: (-counts[id_], id_))
 
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.contracts.data import Question
-from bench.errors import DataError
 from bench.metrics.classification import by_kind
 
 SHARE = 0.2
@@ -44,18 +43,11 @@ def whole_image_texts(questions: Sequence[Question]) -> dict[str, set[str]]:
 
 
 def image_labels(questions: Sequence[Question], texts: Mapping[str, set[str]]) -> dict[str, Labels]:
-    """Each kind's labelled images of a split, by number; where an image has several answers the first counts.
-
-    Raises:
-        DataError: no image has a class of some kind.
-    """
+    """Each kind's labelled images of a split, by number; where an image has several answers the first counts."""
     answers: dict[str, dict[int, str]] = {kind: {} for kind in texts}
     for question in questions:
         if question.text in texts.get(question.kind, ()):
             answers[question.kind].setdefault(question.image, question.answer)
-    missing = [kind for kind, by_image in answers.items() if not by_image]
-    if missing:
-        raise DataError(f"a split of the data set has no question about a whole image of kind {missing[0]!r}")
     return {
         kind: Labels(np.array(sorted(by_image), np.int64), np.array([by_image[i] for i in sorted(by_image)], object))
         for kind, by_image in answers.items()

@@ -39,7 +39,11 @@ def guess(
 def score_words(
     result: TaskResult, guessed: np.ndarray, ids: np.ndarray, masked: np.ndarray, part: str, variant: str
 ) -> None:
-    """Add the recall over all masked words, with each word's score and image; all arrays [N, L]."""
+    """Add the recall over all masked words, with each word's score and image; all arrays [N, L].
+
+    Raises:
+        NotMeasurable: no word is masked.
+    """
     result.add(
         "word_recall", word_recall(guessed, ids, masked), part=part, variant=variant, images=np.nonzero(masked)[0]
     )
