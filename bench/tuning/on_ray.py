@@ -16,6 +16,7 @@ import ray
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 from ray.tune.search import Searcher
+from typing_extensions import override
 
 from bench.errors import BenchError
 from bench.experiment.supervise import Worker
@@ -72,7 +73,7 @@ def run(
                 ),
                 tune_config=tune.TuneConfig(
                     search_alg=search,
-                    scheduler=_OfEachStudy(tuning) if len(tuning.rungs) > 1 else None,
+                    scheduler=EachStudy(tuning) if len(tuning.rungs) > 1 else None,
                     num_samples=-1,
                     max_concurrent_trials=parallel,
                     reuse_actors=True,
@@ -148,7 +149,7 @@ class _Search(Searcher):
         self.report(trial, rung, result.get(VALUE), result.get(REASON, ""))
 
 
-class _OfEachStudy(FIFOScheduler):
+class EachStudy(FIFOScheduler):
     """ASHA for each study alone: a method's trials are compared with one another, and with nothing else."""
 
     def __init__(self, tuning: Tuning) -> None:
@@ -162,15 +163,19 @@ class _OfEachStudy(FIFOScheduler):
             for study in tuning.studies
         }
 
+    @override
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         self._of(trial).on_trial_add(tune_controller, trial)
 
+    @override
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         return str(self._of(trial).on_trial_result(tune_controller, trial, result))
 
+    @override
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         self._of(trial).on_trial_complete(tune_controller, trial, result)
 
+    @override
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         self._of(trial).on_trial_remove(tune_controller, trial)
 
