@@ -71,7 +71,8 @@ class SemanticSynthesis(GeneratingTask):
         """
         training, test = work.dataset["train"], work.dataset["test"]
         masks = {name: _masks(work.dataset[name]) for name in ("train", *work.tests)}
-        classes, segmenter = classes_of(training), fitted_segmenter(training, work.device)
+        classes = classes_of(training)
+        segmenter = fitted_segmenter(training, work.device, work.checkpoint_of("segmenter"))
         result = TaskResult()
         images = self.generate(
             work, result, lambda codes: MaskCondition(masks, classes, codes.grid, work.budget.width), work.tests

@@ -27,10 +27,10 @@ class Work:
     dataset: every split by its name.
     budget: what a network fitted on codes may spend: steps, batch_size, learning_rate, width, layers.
     seed: of all random draws. device: where to compute.
-    checkpoint: where a task may keep how far a long fit is, so that a cell that is killed goes on from there; None keeps
-        nothing. `checkpoint.named("probe")` is one for a network of this name. A loop of steps that is written as
-        `bench.system.resume.Resumable` says needs no more than that. Others may `load()` once and `save(state)` when
-        `due()`. It is of this cell alone, and is cleared when the cell's record is written.
+    checkpoint: where a task may keep how far a long fit is, so that a cell that is killed goes on from there; None
+        keeps nothing. It is of this cell alone, and is cleared when the cell's record is written. A task takes one
+        for each network, see `checkpoint_of`. It hands it to `bench.tasks.parts.networks.head.fit`, or to
+        `bench.system.resume.Resumable` with a loop of its own, or uses `load`, `due` and `save` itself.
     """
 
     codes: Mapping[str, Codes] | None
@@ -48,6 +48,10 @@ class Work:
     def codes_of(self, split: str) -> Codes | None:
         """The codes of a split, or None for the blind baseline."""
         return None if self.codes is None else self.codes[split]
+
+    def checkpoint_of(self, network: str) -> Checkpoint | None:
+        """Where to keep how far the fit of this network is, if anywhere; a name of its own for each one of a task."""
+        return None if self.checkpoint is None else self.checkpoint.named(network)
 
 
 class Task(ABC):

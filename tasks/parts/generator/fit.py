@@ -19,6 +19,7 @@ from bench.presets import Budget
 from bench.system import fingerprint, streams
 from bench.system.batches import shuffled
 from bench.system.kept import key_of
+from bench.system.resume import Part
 from bench.tasks.parts.generator.model import CodeGenerator, CodeModel, Condition, sequences
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.fit_once import fit_once
@@ -54,20 +55,16 @@ def fitted(model: type[CodeModel], make_condition: Callable[[], Condition], work
         generator = CodeGenerator(code_model, condition, budget.width).to(work.device)
         key = _key(generator, codes, tokens, budget, work.seed)
         path = None if cache is None else cache / f"generator-{key}.safetensors"
-        loss = _next_loss(generator, codes, work)
-        seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, work.device), path)
+        batches = shuffled(len(codes), budget.batch_size, streams.generator(work.seed, "batches"))
+        draws: list[Part] = [batches, *condition.draws]
+        checkpoint = work.checkpoint_of("generator")
+
+        def loss() -> Tensor:
+            rows = next(batches)
+            return generator.loss(rows, sequences(codes, rows, work.device))
+
+        seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, work.device, draws, checkpoint), path)
     return Fitted(generator, seconds)
-
-
-def _next_loss(generator: CodeGenerator, codes: Codes, work: Work) -> Callable[[], Tensor]:
-    """A function that takes the next batch at each call and returns its loss."""
-    batches = shuffled(len(codes), work.budget.batch_size, streams.generator(work.seed, "batches"))
-
-    def loss() -> Tensor:
-        rows = next(batches)
-        return generator.loss(rows, sequences(codes, rows, work.device))
-
-    return loss
 
 
 def _key(generator: CodeGenerator, codes: Codes, tokens: int, budget: Budget, seed: int) -> str:

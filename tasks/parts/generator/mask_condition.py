@@ -30,6 +30,7 @@ class MaskCondition(nn.Module):
     """
 
     identity = "masks"
+    draws: tuple[np.random.Generator, ...] = ()
 
     def __init__(self, masks: Mapping[str, np.ndarray], classes: int, grid: tuple[int, int], width: int) -> None:
         super().__init__()

@@ -29,10 +29,12 @@ class Condition(Protocol):
     """What a generator is told about an image; also a `torch.nn.Module`, fitted with it.
 
     length: most vectors. identity: names what is told; equal where two tell the same of a data set's images.
+    draws: the generators that it draws from, besides torch's random state.
     """
 
     length: int
     identity: str
+    draws: tuple[np.random.Generator, ...]
 
     def __call__(self, split: str, rows: np.ndarray) -> Prefix:
         """The prefix of some images of a split."""
@@ -43,6 +45,7 @@ class NoCondition(nn.Module):
 
     length = 0
     identity = "nothing"
+    draws: tuple[np.random.Generator, ...] = ()
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -35,6 +35,7 @@ class TextCondition(nn.Module):
         self.encoder, self.training_split, self.captions = encoder, training, captions
         self.length, self.identity = encoder.length, encoder.fingerprint()
         self.rng = streams.generator(seed, "captions")
+        self.draws: tuple[np.random.Generator, ...] = (self.rng,)
         self.read = nn.Sequential(
             nn.LayerNorm(encoder.width, elementwise_affine=False), nn.Linear(encoder.width, width)
         )

@@ -65,7 +65,7 @@ def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
         logits = model(vectors(rows), target)  # [B, T, words]
         return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
 
-    head.fit(model, loss, work.budget, work.device)
+    head.fit(model, loss, work.budget, work.device, (rng, batches), work.checkpoint_of("captioner"))
 
 
 def write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from torch import nn
 from bench.system.kept import kept
 
 
-def fit_once(model: nn.Module, fit: Callable[[], None], path: Path | None) -> float:
+def fit_once(model: nn.Module, fit: Callable[[], float], path: Path | None) -> float:
     """Fit a model, or load the weights of the fit that was kept; leaves it in evaluation mode.
 
     Args:
-        fit: fits the model in place.
+        fit: fits the model in place; returns the seconds that this took.
         path: where the weights are kept; None fits it anew each time.
 
     Returns:
@@ -26,11 +25,6 @@ def fit_once(model: nn.Module, fit: Callable[[], None], path: Path | None) -> fl
     Raises:
         BenchError: the weights cannot be kept; see `bench.system.kept`.
     """
-
-    def fit_now() -> float:
-        started = time.perf_counter()
-        fit()
-        return time.perf_counter() - started
 
     def pack(seconds: float) -> bytes:
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
@@ -43,6 +37,6 @@ def fit_once(model: nn.Module, fit: Callable[[], None], path: Path | None) -> fl
         model.load_state_dict(weights, strict=True)
         return seconds
 
-    seconds = kept(path, fit_now, pack, read)
+    seconds = kept(path, fit, pack, read)
     model.eval()
     return seconds

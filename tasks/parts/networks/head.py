@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from bench.contracts.codes import Codes
 from bench.errors import TrainingDiverged
 from bench.presets import Budget
+from bench.system.checkpoint import Checkpoint
+from bench.system.resume import Part, Resumable
 
 SAMPLE = 2048
 """Training images that code vectors are standardised over."""
@@ -50,8 +52,26 @@ class CodeReader(nn.Module):
         return self.linear((vectors - self.mean) * self.scale)
 
 
-def fit(model: nn.Module, loss: Callable[[], Tensor], budget: Budget, device: torch.device) -> None:
+def fit(
+    model: nn.Module,
+    loss: Callable[[], Tensor],
+    budget: Budget,
+    device: torch.device,
+    draws: Sequence[Part] = (),
+    checkpoint: Checkpoint | None = None,
+) -> float:
     """Minimise `loss()`, which draws its own batch; leaves the model in evaluation mode.
+
+    Args:
+        model: new, made with the torch seed of this fit.
+        loss: draws from torch's random state and from `draws`, and changes nothing else.
+        budget: how many steps, and the learning rate.
+        device: where the model is.
+        draws: what `loss` draws from: numpy generators, and batches of rows.
+        checkpoint: of this network alone, so that the fit goes on where it was killed, bit for bit on a CPU.
+
+    Returns:
+        Seconds that it took, those before an interruption included.
 
     Raises:
         TrainingDiverged: the loss is not finite.
@@ -64,17 +84,21 @@ def fit(model: nn.Module, loss: Callable[[], Tensor], budget: Budget, device: to
     ]
     optimizer = torch.optim.AdamW(groups, budget.learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, budget.steps))
-    for step in range(budget.steps):
-        with autocast(device):
-            value = loss()
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
-        if (step + 1) % CHECK_EVERY == 0 and not math.isfinite(value.item()):
-            raise TrainingDiverged(f"the task head's loss is {value.item()} at step {step + 1}")
+    parts: dict[str, Part] = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    parts |= {f"draws {number}": part for number, part in enumerate(draws)}
+    with Resumable(parts, device, checkpoint) as training:
+        for step in training.steps(budget.steps):
+            with autocast(device):
+                value = loss()
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+            if (step + 1) % CHECK_EVERY == 0 and not math.isfinite(value.item()):
+                raise TrainingDiverged(f"the task head's loss is {value.item()} at step {step + 1}")
     model.eval()
+    return training.seconds
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -40,7 +40,7 @@ def fit(model: nn.Module, questions: QuestionIndex, loss: Loss, work: Work, rng:
         numbers = questions.of_images(rows, PER_IMAGE, rng)
         return loss(_outputs(model, questions, rows, numbers, vectors), numbers.reshape(-1))
 
-    head.fit(model, next_loss, work.budget, work.device)
+    head.fit(model, next_loss, work.budget, work.device, (rng, batches), work.checkpoint_of("head"))
 
 
 def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device: torch.device) -> np.ndarray:

@@ -16,6 +16,7 @@ from bench.errors import DataError
 from bench.images import to_float
 from bench.presets import Budget
 from bench.system import fingerprint
+from bench.system.checkpoint import Checkpoint
 from bench.system.kept import key_of
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.fit_once import fit_once
@@ -58,8 +59,10 @@ def classes_of(split: Split) -> int:
     return int(split.masks.max()) + 1
 
 
-def fitted_segmenter(training: Split, device: torch.device) -> Segmenter:
+def fitted_segmenter(training: Split, device: torch.device, checkpoint: Checkpoint | None = None) -> Segmenter:
     """A segmenter fitted to real training images; kept in the split's folder, where it has one.
+
+    checkpoint: of this network, while it is being fitted.
 
     Raises:
         DataError: the split has no masks.
@@ -71,7 +74,9 @@ def fitted_segmenter(training: Split, device: torch.device) -> Segmenter:
         model = Segmenter(classes, RECIPE.width).to(device)
         key = key_of([asdict(RECIPE), classes, len(training), fingerprint.of_code([Path(__file__)])])
         path = None if training.cache is None else training.cache / f"segmenter-{key}.safetensors"
-        fit_once(model, lambda: head.fit(model, _next_loss(model, training, device), RECIPE, device), path)
+        rng = np.random.default_rng(SEED)
+        loss = _next_loss(model, training, device, rng)
+        fit_once(model, lambda: head.fit(model, loss, RECIPE, device, (rng,), checkpoint), path)
     return model
 
 
@@ -85,9 +90,10 @@ def segment(model: Segmenter, images: np.ndarray, device: torch.device) -> np.nd
     return np.concatenate(classes)
 
 
-def _next_loss(model: Segmenter, training: Split, device: torch.device) -> Callable[[], Tensor]:
+def _next_loss(
+    model: Segmenter, training: Split, device: torch.device, rng: np.random.Generator
+) -> Callable[[], Tensor]:
     """A function that draws a batch at each call and returns its loss."""
-    rng = np.random.default_rng(SEED)
     images, masks = training.images, training.masks
     assert masks is not None
 

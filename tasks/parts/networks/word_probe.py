@@ -95,5 +95,5 @@ def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
         losses = F.cross_entropy(probe.word(hidden[predict]).float(), ids[predict], reduction="sum")
         return losses / predict.sum().clamp(min=1)
 
-    head.fit(probe, loss, work.budget, device)
+    head.fit(probe, loss, work.budget, device, (rng, batches), work.checkpoint_of("probe"))
     return probe
