@@ -73,13 +73,12 @@ class TextEncoder(Protocol):
 
 @runtime_checkable
 class ImageTextEncoder(Protocol):
-    """A text encoder whose sentence features share a space with those of an image tower."""
+    """A text encoder whose sentence features share a space with those of an image tower, as a judge of images."""
 
-    def tokenize(self, texts: list[str]) -> Tensor:
-        """See `TextEncoder`."""
-
-    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """See `TextEncoder`."""
+    def encode_captions(self, captions: list[str]) -> Tensor:
+        """Sentence features [B, T] of captions, cut where the model's own context ends: a `length` for training may be
+        shorter.
+        """
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Features [B, T] of images [B, 3, H, W] in [-1, 1]."""
@@ -116,6 +115,9 @@ class Tokenizer(nn.Module, ABC):
     takes those, and the codebook is empty, [0, D].
 
     A tokenizer without a parameter that requires a gradient is taken as it is, and its records say so.
+
+    What training changes is in its `state_dict` (counters and moving averages are buffers), and it draws from torch's
+    random state alone: so a training that is killed goes on from its checkpoint as if nothing had been.
     """
 
     grid: tuple[int, int]

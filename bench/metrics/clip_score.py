@@ -18,7 +18,8 @@ DISTRACTORS = 99
 BATCH = 250
 
 PROTOCOL = {
-    "clip_score": f"{WEIGHT} x max(cosine, 0) of image and caption, no prompt before it; a property of its encoder",
+    "clip_score": f"{WEIGHT} x max(cosine, 0) of image and caption, no prompt before it; a property of its encoder, "
+    "which reads a caption as far as its own context goes",
     "r_precision": f"whether the image's own caption has a higher cosine than {DISTRACTORS} captions of other images",
 }
 
@@ -26,7 +27,7 @@ PROTOCOL = {
 def cosines(encoder: ImageTextEncoder, images: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     """Cosine of every image uint8 [N, H, W, 3] with every caption (M of them), float32 [N, M]."""
     starts = range(0, max(len(images), len(captions)), BATCH)
-    texts = [encoder.encode(encoder.tokenize(list(captions[i : i + BATCH])))[1] for i in starts if i < len(captions)]
+    texts = [encoder.encode_captions(list(captions[i : i + BATCH])) for i in starts if i < len(captions)]
     device = texts[0].device
     pictures = [encoder.encode_images(to_float(images[i : i + BATCH], device)) for i in starts if i < len(images)]
     image_units, text_units = (F.normalize(torch.cat(parts).float(), dim=1) for parts in (pictures, texts))

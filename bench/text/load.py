@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import cast
 
 import torch
 
@@ -32,6 +31,6 @@ def load_image_text_encoder(name: str, device: str = "cpu") -> ImageTextEncoder:
         DataError: it has no image tower, or its weights are missing.
     """
     encoder = load_text_encoder(name, device)
-    if not hasattr(encoder, "encode_images"):
+    if not isinstance(encoder, ImageTextEncoder):
         raise DataError(f"{name} has no image tower; take --text-encoder tiny-clip or an open_clip model")
-    return cast(ImageTextEncoder, encoder)
+    return encoder

@@ -15,7 +15,7 @@ from bench.system.torchvision_ops import make_importable
 from bench.text.towers import causal_mask
 
 LENGTH = 30
-"""Text length of all released LG-VQ configurations: CLIP's positions are cut to the first 30."""
+"""Text length of all released LG-VQ configurations, in training: CLIP's positions are cut to the first 30."""
 WORD_END = "</w>"
 """CLIP's mark on a piece that ends a word."""
 
@@ -74,7 +74,7 @@ class OpenClip:
 
     def tokenize(self, texts: list[str]) -> Tensor:
         """Ids int64 [B, L]: start, word pieces, end, then 0."""
-        return self.tokenizer([text.lower().replace("\n", " ") for text in texts], context_length=self.length)
+        return self._ids(texts, self.length)
 
     @torch.no_grad()
     def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,6 +84,10 @@ class OpenClip:
         x = clip.token_embedding(ids) + clip.positional_embedding[:length]
         tokens = clip.ln_final(clip.transformer(x, attn_mask=causal_mask(length, ids.device)))
         return tokens, tokens[torch.arange(len(ids), device=ids.device), ids.argmax(1)] @ clip.text_projection
+
+    def encode_captions(self, captions: list[str]) -> Tensor:
+        """Features [B, T] of captions, read as far as the model reads: the released configurations cut them shorter."""
+        return self.encode(self._ids(captions, len(self.clip.positional_embedding)))[1]
 
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
@@ -95,6 +99,9 @@ class OpenClip:
         )
         resized = torch.nn.functional.interpolate(images, (side, side), mode="bicubic", antialias=True)
         return self.clip.encode_image(((resized.clamp(-1, 1) + 1) / 2 - mean) / std)
+
+    def _ids(self, texts: list[str], length: int) -> Tensor:
+        return self.tokenizer([text.lower().replace("\n", " ") for text in texts], context_length=length)
 
     def fingerprint(self) -> str:
         """sha256 of model name, length and all weights; where the weights came from does not count."""

@@ -98,6 +98,10 @@ class TinyClip:
         """Token features after the last LayerNorm [B, L, T]; the end token's, projected [B, T]."""
         return self.towers.encode_text(ids.to(self.word_embeddings.device))
 
+    def encode_captions(self, captions: list[str]) -> Tensor:
+        """Features [B, T] of captions; its context is as long as the text it is trained with."""
+        return self.encode(self.tokenize(captions))[1]
+
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
         """Features [B, T] of images [B, 3, H, W] in [-1, 1], resized to 32 pixels."""

@@ -18,7 +18,7 @@ from bench.images import to_float
 from bench.system.torchvision_ops import make_importable
 from bench.text import tiny_clip
 from bench.text.caption_features import CaptionFeatures
-from bench.text.load import load_text_encoder
+from bench.text.load import load_image_text_encoder, load_text_encoder
 from bench.text.minilm import check, word_pieces
 from bench.text.minilm import split_words as bert_words
 from bench.text.tiny_clip import EMBED, TEXT, UNKNOWN, VISION, WEIGHTS, TinyClip, split_words
@@ -210,6 +210,21 @@ def test_open_clip_features_are_those_of_open_clip(small_clip: str) -> None:
     torch.testing.assert_close(tokens, their_tokens[:, : encoder.length], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(sentences, their_sentences, rtol=1e-5, atol=1e-5)
     assert encoder.length == 30
+
+
+def test_a_judge_reads_captions_as_far_as_clip_does(small_clip: str) -> None:
+    """Captions that are the same for 30 pieces are told apart, and features are those of open_clip's own call."""
+    judge: Any = load_image_text_encoder(small_clip)
+    long = [f"{'a red square and ' * count}a {word} dot" for count in (1, 8, 12, 40) for word in ("blue", "green")]
+    found = judge.encode_captions(long)
+    theirs = judge.clip.encode_text(judge.tokenizer(long))
+    torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-5)
+    apart = [not torch.allclose(found[i], found[i + 1], atol=1e-4) for i in range(0, len(long), 2)]
+    assert apart == [True, True, True, False], "the last two are longer than CLIP reads"
+    trained = judge.encode(judge.tokenize(long))[1]
+    assert torch.equal(trained[2], trained[3]), "training keeps to the released length"
+    tiny: Any = load_image_text_encoder("tiny-clip")
+    assert torch.equal(tiny.encode_captions(long), tiny.encode(tiny.tokenize(long))[1])
 
 
 def test_weights_that_cannot_be_had_are_one_clear_line() -> None:
