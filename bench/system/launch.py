@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import socket
 import sys
@@ -67,10 +68,11 @@ def launch(function: Callable[[int], T], devices: int, device_type: str) -> T:
     lines: dict[Connection, int] = {}
     with tempfile.TemporaryDirectory(prefix="ranks") as folder:
         meeting = partial(ranks.join, ranks=devices, device_type=device_type, meeting=str(Path(folder) / "meeting"))
+        be_rank = partial(_be_rank, meeting=meeting, packed=packed, threads=threads, device_type=device_type)
         try:
             for rank in range(devices):
                 line, end = spawn.Pipe(duplex=False)
-                process = spawn.Process(target=_be_rank, args=(rank, meeting, packed, threads, device_type, end))
+                process = spawn.Process(target=be_rank, args=(rank, folder, end))
                 process.start()
                 end.close()  # now its process alone holds it, so that its death shows
                 processes.append(process)
@@ -128,10 +130,16 @@ def _end_of(process: SpawnProcess) -> str:
 
 
 def _be_rank(
-    rank: int, meeting: Callable[[int], None], packed: bytes, threads: int, device_type: str, line: Connection
+    rank: int,
+    folder: str,
+    line: Connection,
+    meeting: Callable[[int], None],
+    packed: bytes,
+    threads: int,
+    device_type: str,
 ) -> None:
     """What a process does from its start to its end."""
-    _end_with_parent()
+    _end_with_parent(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends its ranks
     try:
         torch.set_num_threads(threads)
@@ -151,13 +159,14 @@ def _be_rank(
     sys.stderr.flush()
 
 
-def _end_with_parent() -> None:
-    """Have this process die when its parent has, however that came."""
+def _end_with_parent(folder: str) -> None:
+    """Have this process remove the folder and die when its parent has died, however that came."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def watch() -> None:
         parent.join()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

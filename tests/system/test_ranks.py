@@ -126,9 +126,11 @@ def test_more_devices_than_gpus_are_refused() -> None:
         launch(rank_work.dies, count, "cuda")
 
 
-def test_ranks_do_not_outlive_their_parent(tmp_path: Path) -> None:
+def test_ranks_do_not_outlive_their_parent_and_leave_nothing(tmp_path: Path) -> None:
     call = f"from helpers import rank_work; rank_work.start_what_goes_on({str(tmp_path)!r})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": str(scratch)}
     parent = subprocess.Popen([sys.executable, "-c", call], env=environment)
     files = [tmp_path / f"{rank}.pid" for rank in range(2)]
     try:
@@ -139,6 +141,7 @@ def test_ranks_do_not_outlive_their_parent(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     assert _soon(lambda: not any(_lives(child) for child in children))
+    assert not list(scratch.iterdir())
 
 
 def _soon(true: Callable[[], bool]) -> bool:
