@@ -7,7 +7,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -15,9 +15,19 @@ from typing_extensions import override
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import ENDINGS, TEXT_KEYS, Example, ImageFile, Listing
 from bench.data.reading.json_rows import parse_json
-from bench.data.reading.paths import captions_in, clean, find_root, printable, read_text, safe_name
+from bench.data.reading.paths import (
+    captions_in,
+    clean,
+    find_root,
+    inside,
+    printable,
+    read_text,
+    reading,
+    safe_name,
+)
 from bench.data.reading.problems import Kind, Problem
 from bench.data.reading.splits import SPLIT_NAMES, by_hash, without_validation
+from bench.data.reading.walk import Found, walk
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -48,8 +58,9 @@ class Folder(FromFiles):
     @override
     def lacks(self, kind: str) -> str | None:
         root = find_root(self.name, self.root, self.get)
-        if any((root / name).exists() for name in LISTS) or next(root.rglob("*.txt"), None):
-            return None
+        with reading(root):
+            if any((root / name).exists() for name in LISTS) or any(file.name.endswith(".txt") for file in walk(root)):
+                return None
         return f"no {' or '.join(LISTS[:2])} in {root}, and no .txt beside an image"
 
     @override
@@ -57,20 +68,39 @@ class Folder(FromFiles):
         listing = Listing()
         captions, wanted = _captions(root, listing.problems), () if self.lacks("captions") else ("captions",)
         folders = _split_folders(root)
-        paths = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
-        names = {printable(path.as_posix()): path.as_posix() for path in paths}
-        for name in captions.keys() - names.keys():
+        files = _images(root, folders, listing)
+        for name in captions.keys() - files.keys():
             listing.note(name[:80], Kind.STRAY, "captions of an image that is not there")
-        for key, name in names.items():
+        for key, file in files.items():
             if _split_of(key, folders) == split:
-                beside = (root / name).with_suffix(".txt")
                 try:
-                    texts = tuple(captions.get(key, ())) or (captions_in(beside) if beside.is_file() else ())
+                    texts = tuple(captions.get(key, ())) or _beside(file)
                 except DataError as error:
                     listing.note(key[:80], Kind.ANNOTATION, error)
                 else:
-                    listing.add(Example(key, ImageFile(root, name), texts), wanted)
+                    listing.add(Example(key, ImageFile(file.base, file.below), texts), wanted)
         return listing
+
+
+def _images(root: Path, folders: dict[str, str], listing: Listing) -> dict[str, Found]:
+    """The images below a folder by their keys.
+
+    One that links give a second name counts once, by the name without a link: else it might be in training and in test.
+    In folders that are splits it may be in several, since the user says so.
+    """
+    images: dict[tuple[str | None, str], Found] = {}
+    for file in sorted(walk(root), key=lambda file: (file.base != root, file.name.split("/"))):
+        if file.lost:
+            listing.note(printable(file.name)[:80], Kind.INCOMPLETE, file.lost)
+        elif PurePosixPath(file.name).suffix.lower() in ENDINGS:
+            images.setdefault((folders.get(file.name.partition("/")[0]), file.real), file)
+    return {printable(file.name): file for file in images.values()}
+
+
+def _beside(file: Found) -> tuple[str, ...]:
+    """Captions in the text file beside an image. Raises `DataError` where it cannot be read, or lies elsewhere."""
+    name = str(PurePosixPath(file.below).with_suffix(".txt"))
+    return captions_in(inside(file.base, name)) if (file.base / name).exists() else ()
 
 
 def _split_folders(root: Path) -> dict[str, str]:

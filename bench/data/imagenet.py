@@ -49,6 +49,9 @@ class ImageNet(FromFiles):
         listing = Listing()
         base = find(root, "val" if split == "test" else "train")
         folders = sorted(path for path in base.iterdir() if path.is_dir())
+        for path in sorted(base.iterdir()):
+            if path.is_symlink() and not path.exists():
+                listing.note(str(path), Kind.INCOMPLETE, "a link that leads nowhere")
         if not folders:
             raise DataError(f"{base} holds no folders: each class has one, with its images in it")
         names = _class_names(root)
@@ -61,7 +64,7 @@ class ImageNet(FromFiles):
             for path in sorted(folder.iterdir()):
                 key = printable(f"{folder.name}/{path.name}")
                 if split == "test" or belongs(split, key):
-                    image = ImageFile(base, f"{folder.name}/{path.name}")
+                    image = ImageFile(folder, path.name)  # the class's folder may be the user's own link
                     listing.add(Example(key, image, (caption,), (AnsweredQuestion(QUESTION, title, "class"),)))
         return listing
 

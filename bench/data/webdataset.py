@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing_extensions import override
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import ENDINGS, TEXT_KEYS, Example, ImageFile, Listing
 from bench.data.reading.json_rows import parse_json
-from bench.data.reading.paths import clean, printable
+from bench.data.reading.paths import clean, open_file, printable
 from bench.data.reading.problems import Kind, Problem
 from bench.data.reading.splits import SPLIT_NAMES, by_hash, without_validation
 from bench.errors import DataError
@@ -85,7 +86,7 @@ def _samples(shard: Path, problems: list[Problem]) -> Iterator[tuple[str, list[M
     """
     key, members = "", list[Member]()
     try:
-        with tarfile.open(shard, "r:") as archive:
+        with open_file(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for info in archive:
                 if not info.isfile() or info.issparse():
                     continue
@@ -114,7 +115,8 @@ def _add(listing: Listing, shard: Path, key: str, members: list[Member]) -> None
     if len(images) != 1:
         listing.note(f"{shard.name}: {key[:80]}", Kind.INCOMPLETE, f"has {len(images)} images")
         return
-    image = ImageFile(shard.parent, shard.name, images[0].offset, images[0].size)
+    file = Path(os.path.realpath(shard))  # a shard may be the user's own link
+    image = ImageFile(file.parent, file.name, images[0].offset, images[0].size)
     try:
         captions = [text for member in members for text in _captions(member, f"{shard.name}: {key[:80]}")]
     except DataError as error:

@@ -118,7 +118,7 @@ def test_the_users_own_link_to_a_folder_is_followed(root: Path, tmp_path: Path) 
     assert check("coco", root).sound
 
 
-def test_a_link_out_of_a_folder_inside_the_data_set(miniatures: Path, tmp_path: Path) -> None:
+def test_the_users_own_link_to_a_folder_inside_the_data_set(tmp_path: Path) -> None:
     root = tmp_path / "folder"
     (root / "real").mkdir(parents=True)
     for number in range(40):
@@ -127,8 +127,9 @@ def test_a_link_out_of_a_folder_inside_the_data_set(miniatures: Path, tmp_path: 
     (root / "linked").symlink_to(tmp_path / "secret")
     lines = [json.dumps({"file": f"real/{number}.jpg", "caption": "x"}) for number in range(40)]
     put(root / "captions.jsonl", "\n".join([*lines, json.dumps({"file": "linked/9.jpg", "caption": "x"})]))
-    problems = check("folder", root).problems
-    assert [problem.file for problem in problems] == ["linked/9.jpg"]
+    report = check("folder", root)
+    assert report.sound
+    assert sum(counts["images"] for counts in report.counts.values()) == 41
 
 
 @pytest.mark.parametrize("root", ["celebahq"], indirect=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -14,6 +15,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """What is tried, whatever the file's name says; formats that call other programs (EPS) are not."""
 MAX_PIXELS = 64_000_000
 """More is refused before anything is decoded."""
+BAND_PIXELS = 1_000_000
 WHITE = (255, 255, 255, 255)
 
 Image.init()  # formats that are asked for by name have to be loaded
@@ -81,13 +83,31 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65_535:
-            raise DataError("has pixels of more than 16 bits")
-        return Image.fromarray(np.round(values / 257).astype(np.uint8)).convert("RGB")
+        return _in_bands(image, _eight_bits)
     if image.mode == "F":
         raise DataError("has floating-point pixels")
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image).convert("RGB")
+        return _in_bands(image, _on_white)
     return image.convert("RGB")
+
+
+def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """An image converted to RGB a few rows at a time: between its two forms a large one would take a gigabyte."""
+    result = Image.new("RGB", image.size)
+    rows = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        result.paste(convert(image.crop((0, top, image.width, bottom))), (0, top))
+    return result
+
+
+def _eight_bits(band: Image.Image) -> Image.Image:
+    values = np.asarray(band).astype(np.int64)
+    if values.min() < 0 or values.max() > 65_535:
+        raise DataError("has pixels of more than 16 bits")
+    return Image.fromarray(np.round(values / 257).astype(np.uint8)).convert("RGB")
+
+
+def _on_white(band: Image.Image) -> Image.Image:
+    band = band.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", band.size, WHITE), band).convert("RGB")

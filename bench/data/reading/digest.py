@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.data.reading.paths import printable
+from bench.data.reading.walk import walk
 from bench.errors import DataError
 from bench.system import fingerprint
 from bench.system.files import sha256_of, write_atomic
@@ -45,15 +47,15 @@ def of_files(root: Path, sources: Sequence[Path], cache: Path | None, progress: 
 
 
 def _walk(root: Path, sources: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """(name below the root, path) of each file; links to folders are not followed."""
+    """(name below the root, path) of each file, those behind links included."""
     for source in sources:
         base = root if source.is_relative_to(root) else source.parent
-        if source.is_file():
+        if not source.is_dir():
             yield _name(base, str(source)), str(source)
-        for folder, _, files in os.walk(source):
-            for file in files:
-                path = os.path.join(folder, file)  # noqa: PTH118 - a hundred thousand times
-                yield _name(base, path), path
+            continue
+        above = "" if source == base else f"{_name(base, str(source))}/"
+        for file in walk(source):
+            yield printable(f"{above}{file.name}"), f"{source}/{file.name}"
 
 
 def _name(base: Path, path: str) -> str:
@@ -66,6 +68,8 @@ def _entry(file: tuple[str, str], known: dict[str, list[object]]) -> tuple[str, 
     name, path = file
     try:
         state = os.stat(path)  # noqa: PTH116 - a hundred thousand times
+        if not stat.S_ISREG(state.st_mode):  # a pipe or a device may never end; its example will be found broken
+            return name, [0, 0, "no regular file"]
         old = known.get(name)
         if old is not None and old[:2] == [state.st_size, state.st_mtime_ns]:
             return name, old

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,14 @@ from PIL import Image
 from typing_extensions import override
 
 from bench.data.pixels.fit import Rectangle
-from bench.data.reading.paths import inside, printable
+from bench.data.reading.paths import inside, open_file, printable
 from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 """Of files that count as images where a user's folder or archive does not say which are."""
+MAX_IMAGE_BYTES = 2**28
+"""Size of one image's file; what is larger is left out."""
 TEXT_KEYS = ("captions", "caption", "text")
 """Names under which a row or a JSON file of a user's may give its caption or captions."""
 
@@ -36,7 +39,9 @@ class ImageFile(NamedTuple):
             DataError: there is no such file, it cannot be read, or it lies outside the folder.
         """
         try:
-            with inside(self.folder, self.name).open("rb") as file:
+            with open_file(inside(self.folder, self.name)) as file:
+                if self.size is None and os.fstat(file.fileno()).st_size > MAX_IMAGE_BYTES:
+                    raise DataError(f"is too large: more than {MAX_IMAGE_BYTES // 2**20} MiB")
                 file.seek(self.offset)
                 return file.read(-1 if self.size is None else self.size)
         except FileNotFoundError as error:

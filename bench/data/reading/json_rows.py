@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import ijson
 
+from bench.data.reading.paths import open_file
 from bench.errors import DataError
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
     """
     empty = True
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             for row in ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER):
                 if not isinstance(row, dict):
                     raise DataError(f"{path}: {key!r} holds something else than objects")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
 
 from bench.errors import DataError, UsageError
 
@@ -75,16 +79,30 @@ def find(root: Path, *names: str) -> Path:
     raise DataError(f"{' or '.join(str(root / name) for name in names)} is missing{hint}")
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading; a pipe or a device, which may never end, is refused and not waited for.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
 def read_text(path: Path) -> str:
     """A text file in UTF-8.
 
     Raises:
-        DataError: missing, too large, or not UTF-8.
+        DataError: missing, too large, no regular file, or not UTF-8.
     """
     try:
-        if path.stat().st_size > MAX_TEXT_BYTES:
-            raise DataError(f"{path} is too large for a text file")
-        return path.read_text(encoding="utf-8-sig")
+        with open_file(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_TEXT_BYTES:
+                raise DataError(f"{path} is too large for a text file")
+            return file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except FileNotFoundError as error:

@@ -7,12 +7,14 @@ anything but containers, strings and numbers is refused.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import pickletools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.data.reading.paths import open_file
 from bench.errors import DataError
 
 MAX_BYTES = 2**28
@@ -42,9 +44,10 @@ def load(path: Path) -> Any:
         DataError: missing, too large, not a pickle, or anything but plain containers, strings and numbers.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path} is too large for a list of names or references")
-        data = path.read_bytes()
+        with open_file(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise DataError(f"{path} is too large for a list of names or references")
+            data = file.read()
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
     except OSError as error:
