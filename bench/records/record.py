@@ -114,7 +114,7 @@ class Record(Strict):
     preset: str
     text_encoder: str | None = None
     protocol: Plain
-    protocol_hash: str
+    protocol_hash: str = Field(pattern=r"^[0-9a-f]{1,64}$")
     code: str
     metrics: dict[str, Measured] = {}
     skipped: dict[str, Text] = {}

@@ -43,7 +43,7 @@ def a_record(
         "seed": seed,
         "preset": "tiny",
         "protocol": protocol,
-        "protocol_hash": "hash" + "-".join(str(value) for _, value in sorted(protocol.items())),
+        "protocol_hash": "cafe" + "".join(str(value).encode().hex() for _, value in sorted(protocol.items()))[:60],
         "code": "c1",
         "metrics": {} if accuracy is None else {metric: measured},
         "created": f"2026-01-{day:02}T00:00:00+00:00",

@@ -114,7 +114,7 @@ def test_unlike_protocols_are_never_in_one_table() -> None:
     assert list(rows(text)) == ["method", "a", "b", "c [1]"]
     assert "has this task under another protocol only" in text
     assert "Not comparable with the first table of this task: words: 16, not 12." in text
-    assert list(rows(text, "### vqa, protocol hash16")) == ["method", "c"]
+    assert list(rows(text, "### vqa, protocol cafe3136")) == ["method", "c"]
     assert render(records).sections[0].ranks[2].of_tasks == (1.0, None)
 
 

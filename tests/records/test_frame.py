@@ -39,13 +39,13 @@ def test_a_row_is_a_record_and_a_metric_or_says_why_there_is_none() -> None:
         "dataset,preset,task,method,arguments,text_encoder,seed,status,reason,"
         "metric,value,n,higher_is_better,unit,protocol_hash,code,key\n"
         'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
-        "l1,0.1,200,False,,hash12,c1,k1\n"
+        "l1,0.1,200,False,,cafe3132,c1,k1\n"
         'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
-        "psnr,0.3333333333333333,200,True,dB,hash12,c1,k1\n"
+        "psnr,0.3333333333333333,200,True,dB,cafe3132,c1,k1\n"
         'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
-        "usage,1.0,200,,,hash12,c1,k1\n"
+        "usage,1.0,200,,,cafe3132,c1,k1\n"
         'emoji-scenes,tiny,vqa,vqvae,{},,0,skipped,"no ""codes"",\nnone at all",'
-        ",,,,,hash12,c1,k2\n"
+        ",,,,,cafe3132,c1,k2\n"
     )
     assert to_csv(render(_varied())) == expected
 

@@ -135,3 +135,9 @@ def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
 def test_fields_are_validated(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         a_record(**changes)
+
+
+@pytest.mark.parametrize("value", ["", "\n# <b>x", "<!--", "12345678\n", "ABCDEF", "g" * 12, "a" * 65])
+def test_a_protocols_hash_is_hexadecimal_and_nothing_else(value: str) -> None:
+    with pytest.raises(ValidationError, match="protocol_hash"):
+        a_record(protocol_hash=value)
