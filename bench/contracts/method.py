@@ -42,8 +42,8 @@ class Batch(NamedTuple):
     """A training batch. images: float [B, 3, H, W] in [-1, 1]. text: None unless the method needs text.
 
     In a training on several devices each gets an equal slice of the batch, and losses are averaged over them. Whatever
-    is no mean over images, such as statistics of codes, is to be computed from `bench.system.ranks.joint` of its slices;
-    `Autoencoder` does so with all that its quantizer sees.
+    is no mean over images, such as statistics of codes, is to be computed from `bench.system.ranks.joint` of slices, as
+    `Autoencoder` does with all that its quantizer sees.
     """
 
     images: Tensor
