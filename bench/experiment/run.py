@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import sys
@@ -15,6 +16,7 @@ from bench.errors import BenchError, UsageError
 from bench.experiment import serial
 from bench.experiment.board import Board
 from bench.experiment.conclude import Conclusion
+from bench.experiment.guard import guarded
 from bench.experiment.jobs import Job, graph
 from bench.experiment.outcome import skipped
 from bench.experiment.packing import packed
@@ -114,16 +116,19 @@ def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Ce
     setup = Setup(place, options.plugins, planned_code(cells), options.timeout)
     engine, why = pick_engine(options, sum(job.stage in ("training", "cell") for job in jobs.values()))
     parallel = 1 if engine == "serial" else slots(torch.device(place.device))
-    if engine == "ray":
-        from bench.experiment import ray_tune
+    with contextlib.ExitStack() as stack:
+        if engine == "ray":
+            from bench.experiment import ray_tune
 
-        try:
-            ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
-        except BenchError as error:
-            if options.engine == "ray":
-                raise
-            engine, why = "serial", str(error)
-    with Board(jobs, parallel, place.cache) as board, stoppable():  # after Ray, which has signal handlers of its own
+            stack.enter_context(guarded())
+            try:
+                ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
+            except BenchError as error:
+                if options.engine == "ray":
+                    raise
+                engine, why = "serial", str(error)
+        board = stack.enter_context(Board(jobs, parallel, place.cache))
+        stack.enter_context(stoppable())  # after Ray, which has signal handlers of its own
         conclusion = Conclusion(schedule, place, board, options.fail_fast)
         board.say(f"engine {engine} ({why})")
         if engine == "ray":
