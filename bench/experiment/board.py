@@ -59,7 +59,8 @@ class Board:
     def ended(self, job: Job, outcome: Outcome) -> None:
         """A job has ended; its record's line and what it printed are shown."""
         self.running.pop(job.key, None)
-        (self.folder / f"{job.key}.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self.folder / f"{job.key}.json").unlink(missing_ok=True)
         if outcome.said and outcome.status != "failed":  # of a failed one it is in the record
             self.say(outcome.said.rstrip())
         if outcome.line:

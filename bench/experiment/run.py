@@ -29,6 +29,7 @@ from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import text_encoders
 from bench.system import fingerprint
+from bench.system.claims import check_writable
 from bench.system.environment import pick_device, slots
 from bench.system.files import sweep
 
@@ -85,12 +86,14 @@ def execute(request: Request, options: Options) -> int:
             checkpoint_minutes=options.checkpoint_minutes,
             tensorboard=options.tensorboard,
         )
+        jobs = graph(to_run, {key: record.created for key, record in recorded.items()}, options.cache)
+        if any(job.stage in ("text", "training", "codes") for job in jobs.values()):
+            check_writable(options.cache, "cache")
         for folder in (options.results, options.cache):
             sweep(folder)
         for cell in to_run:
             if cell.skip:
                 store.write(skipped(cell, device))
-        jobs = graph(to_run, {key: record.created for key, record in recorded.items()}, options.cache)
         if device.type == "cuda":
             jobs = packed(jobs, options.gpus, store.all().records)
         _say(f"{len(to_run)} cells to run, {len(cells) - len(to_run)} recorded already, on {device.type}")

@@ -27,7 +27,7 @@ from types import FrameType
 
 from bench.errors import BenchError
 from bench.experiment.jobs import Job
-from bench.experiment.place import GRACE, Setup, edited
+from bench.experiment.place import GRACE, Place, Setup, edited
 from bench.experiment.schedule import Outcome
 from bench.experiment.stages import perform
 from bench.records.store import RecordStore
@@ -172,21 +172,30 @@ def _outcome(job: Job, setup: Setup) -> Outcome:
     place = setup.place
     file = place.cache / "progress" / f"{job.key}.json"
     try:
-        with claim(place.cache / "claims" / job.key, wait=False):
+        with _claimed(job, place):
             if job.due and not _is_due(job, place.results):
                 return Outcome("done")
             _see(job.reads)
-            file.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # a cache that is complete may be read-only
+                file.parent.mkdir(parents=True, exist_ok=True)
             progress.report_into(file)
             try:
                 record = perform(job, setup)
             finally:
-                file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    file.unlink(missing_ok=True)
             return Outcome("done", line=record.line() if record else "")
     except Busy:
         return Outcome("busy")
     except (Exception, SystemExit) as error:
         return Outcome("failed", _in_a_line(error), None if isinstance(error, BenchError) else _tail(error))
+
+
+def _claimed(job: Job, place: Place) -> contextlib.AbstractContextManager[None]:
+    """Beside what the job makes: its record, or something in the cache. Preparing data claims each split by itself."""
+    if job.stage == "data":
+        return contextlib.nullcontext()
+    return claim((place.results / ".claims" if job.stage == "cell" else place.cache / "claims") / job.key, wait=False)
 
 
 def _see(folders: Iterable[Path]) -> None:

@@ -11,15 +11,14 @@ import contextlib
 import gc
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.errors import BenchError, RecordError, UsageError
+from bench.errors import RecordError
 from bench.records.record import KEY, Record, parse, validate
 from bench.system import untrusted
-from bench.system.claims import claim
+from bench.system.claims import check_writable, claim
 from bench.system.files import remove, write_atomic
 from bench.system.vectors import MAX_VECTORS_BYTES, check_end, pack_vectors, unpack_vectors
 
@@ -56,11 +55,7 @@ class RecordStore:
 
     def check_writable(self) -> None:
         """Raises UsageError where a record could not be written."""
-        try:
-            with claim(self.root / uuid.uuid4().hex):
-                pass
-        except BenchError as error:
-            raise UsageError(f"results folder {self.root} is not writable: {error}") from error
+        check_writable(self.root, "results")
 
     def write(
         self,

@@ -10,11 +10,12 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 _held: dict[tuple[int, str], int] = {}
 """(thread, path) to the open lock file of each claim of this process."""
@@ -73,6 +74,19 @@ def lock_if_free(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Before a long run: whether files can be written, and claimed, in a folder. what: the word for it in the error.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    try:
+        with claim(folder / uuid.uuid4().hex):
+            pass
+    except BenchError as error:
+        raise UsageError(f"{what} folder {folder} is not writable: {error}") from error
 
 
 def is_at(fd: int, path: Path) -> bool:

@@ -136,3 +136,11 @@ def test_what_a_task_prints_is_shown_and_json_is_json(tmp_path: Path) -> None:
     ran = run(tmp_path, "--set", "faulty.fault=print", "--json")
     assert "the task says something" in ran.stderr
     assert json.loads(ran.stdout)["ok"] == len(records(tmp_path))
+
+
+def test_a_cache_that_cannot_be_written_is_one_line_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    ran = run(tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1].startswith(f"error: cache folder {tmp_path / 'cache'} is not writable")
+    assert not list(tmp_path.rglob("*.json"))
