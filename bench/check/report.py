@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from bench.errors import BenchError, DataError
+from bench.system.terminal import visible
 
 S = TypeVar("S")
 Status = Literal["ok", "FAIL", "skip"]
@@ -61,7 +62,7 @@ class Report:
         """One line a duty, and one with their number."""
         counts = f"{self._count('ok')} ok, {self._count('FAIL')} failed, {self._count('skip')} skipped"
         verdict = "keeps its contract" if self.sound else "does not keep its contract"
-        return [*map(str, self.answers), f"{counts}: {self.file.name} {verdict}"]
+        return [visible(line) for line in (*map(str, self.answers), f"{counts}: {self.file.name} {verdict}")]
 
     def _count(self, status: Status) -> int:
         return sum(line.status == status for line in self.answers)

@@ -16,6 +16,7 @@ from bench.features.lpips_weights import SOURCES, LpipsBackbone, load_backbone
 from bench.metrics.wups import find_wordnet
 from bench.registry import REGISTRIES, extractors, text_encoders
 from bench.system.environment import cpu_count, installed_versions
+from bench.system.terminal import one_line
 from bench.system.torchvision_ops import make_importable
 
 
@@ -50,7 +51,7 @@ def findings() -> list[Finding]:
 
 def as_text() -> str:
     """One line a finding."""
-    return "\n".join(f"{finding.state:8}{finding.name:30}{finding.text}" for finding in findings())
+    return "\n".join(one_line(f"{finding.state:8}{finding.name:30}{finding.text}") for finding in findings())
 
 
 def as_json() -> str:

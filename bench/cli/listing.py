@@ -11,6 +11,7 @@ from bench import registry
 from bench.contracts.metric import Metric
 from bench.errors import UsageError, did_you_mean
 from bench.presets import PRESETS
+from bench.system.terminal import one_line
 
 REGISTRIES: dict[str, registry.Registry[Any]] = {
     "methods": registry.methods,
@@ -42,7 +43,7 @@ def as_text(kind: str) -> str:
     """One line a row."""
     listed = rows(kind)
     width = max((len(row["name"]) for row in listed), default=0)
-    return "\n".join(f"{row['name']:{width}}  {row['about']}{_facts(row['facts'], kind)}" for row in listed)
+    return "\n".join(one_line(f"{row['name']:{width}}  {row['about']}{_facts(row['facts'], kind)}") for row in listed)
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
@@ -89,4 +90,4 @@ def one_record(key: str, results: Path) -> str:
         raise UsageError(f"no record {key!r} in {results}{did_you_mean(key, [r.key for r in store.all().records])}")
     if len(found) > 1:
         raise UsageError(f"{key!r} is the beginning of {len(found)} keys: {', '.join(r.key for r in found[:5])} ...")
-    return f"{found[0].to_json()}{store.path_of(found[0])}"
+    return f"{found[0].to_json()}{one_line(str(store.path_of(found[0])))}"

@@ -72,8 +72,8 @@ def read_registrations(path: Path, module: str, variable: str, facts: type[F]) -
                 given = {word.arg: _literal(word.value) for word in call.keywords if word.arg}
             except (TypeError, ValueError, RecursionError) as error:
                 raise UsageError(f"{where}: a registration takes one name and facts, literals only") from error
-            if not isinstance(name, str) or not name.strip():
-                raise UsageError(f"{where}: a name is text, not {name!r:.80}")
+            if not isinstance(name, str) or not name.strip() or not name.isprintable():
+                raise UsageError(f"{where}: a name is text that can be printed, not {name!r:.80}")
             yield Entry(name, _facts(facts, given, f"{where}: {name!r}"), module, path.resolve(), node.name, about)
 
 

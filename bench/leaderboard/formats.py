@@ -13,9 +13,12 @@ from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.markdown import EMPTY, HASH_DIGITS, decimals_of, heading, parts_of, shown, to_markdown
 from bench.leaderboard.tables import Table
 from bench.records.frame import to_frame
+from bench.system.terminal import visible
 
 TEX = {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---", "\\": r"\textbackslash{}"}
 TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""Beginnings of cells that spreadsheets work out."""
 
 
 def to_tex(board: Leaderboard) -> str:
@@ -36,8 +39,14 @@ def to_tex(board: Leaderboard) -> str:
 
 
 def to_csv(board: Leaderboard) -> str:
-    """For programs: one row for each record and metric, see `bench.records.frame.to_frame`."""
-    return to_frame(board.records).to_csv(index=False, lineterminator="\n")
+    """For programs: one row for each record and metric, see `bench.records.frame.to_frame`.
+
+    Text that a spreadsheet would take for a formula has an apostrophe before it, which spreadsheets do not show.
+    """
+    frame = to_frame(board.records)
+    texts: list[str] = frame.select_dtypes("string").columns.tolist()
+    frame[texts] = frame[texts].map(lambda text: f"'{text}" if text.startswith(FORMULA) else text, na_action="ignore")
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def to_parquet(board: Leaderboard) -> bytes:
@@ -124,5 +133,5 @@ def _tex_value(value: TableValue | None, decimals: int) -> str:
 
 
 def _tex(text: str) -> str:
-    """Text on one line, with the characters that TeX would act on made harmless."""
-    return "".join(TEX.get(mark, mark) for mark in " ".join(text.split()))
+    """Text on one line, with the characters that TeX or a terminal would act on made harmless."""
+    return "".join(TEX.get(mark, mark) for mark in visible(" ".join(text.split())))

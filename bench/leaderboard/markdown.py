@@ -12,6 +12,7 @@ from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.notes import NO_RECORD
 from bench.leaderboard.tables import Column, Table
+from bench.system.terminal import visible
 
 WIDE = 8
 """A table with more metrics than this, about what a page is wide, shows the variants ("accuracy/color") in a second."""
@@ -180,6 +181,6 @@ def _line(texts: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Text from a record on one line, its Markdown and HTML marks made harmless, cut where it is endless."""
-    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    line = visible(" ".join(text.split()))
     line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)

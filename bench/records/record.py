@@ -21,6 +21,7 @@ from pydantic import (
 
 from bench.contracts.metric import MetricName
 from bench.errors import RecordError
+from bench.system.terminal import one_line
 
 BLIND = "blind"
 """The method name under which a task's trivial baseline is recorded."""
@@ -140,7 +141,10 @@ class Record(Strict):
         return self
 
     def line(self) -> str:
-        """The record in one line: its main metrics, or why there are none."""
+        """The record in one line for a terminal: its main metrics, or why there are none."""
+        return one_line(self._told())
+
+    def _told(self) -> str:
         what = f"{self.status:7} {self.dataset.name} {self.method.name} {self.task} seed {self.seed}"
         if self.status != "ok":
             hint = f" (python -m bench show {self.key[:8]})" if self.status == "failed" else ""

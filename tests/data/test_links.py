@@ -16,7 +16,7 @@ from bench.data.folder import Folder
 from bench.data.imagenet import ImageNet
 from bench.data.pixels.pictures import open_rgb
 from bench.data.reading import walk as walking
-from bench.data.reading.check import check
+from bench.data.reading.check import as_text, check
 from bench.data.reading.walk import walk
 from bench.data.webdataset import WebDataset
 from bench.errors import DataError
@@ -193,3 +193,11 @@ def test_every_sixteen_bit_value_is_rounded_to_the_nearest() -> None:
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     Image.fromarray(values).save(packed, "PNG")
     assert np.array_equal(np.asarray(open_rgb(packed.getvalue()))[..., 0], np.round(values / 257).astype(np.uint8))
+
+
+def test_names_of_files_are_shown_as_they_are(tmp_path: Path) -> None:
+    photographs(tmp_path, range(3))
+    put(tmp_path / "\x1b[31mred\nall of it can be read.jpg", b"no image")
+    text = as_text(check("folder", tmp_path))
+    assert not [mark for mark in text if mark != "\n" and not mark.isprintable()]
+    assert "all of it can be read" not in text.splitlines()

@@ -130,3 +130,28 @@ def test_numbers_have_three_or_four_digits(value: float, text: str) -> None:
 
 def test_there_is_no_negative_zero() -> None:
     assert rows(shown([a_record("a", 0.5), a_record("b", -0.0001)]))["b"][0] == "0.000"
+
+
+HOSTILE = "\x1b[31m\x9b\u202eabc\0"
+
+
+@pytest.mark.parametrize("write", [to_markdown, to_tex])
+def test_nothing_that_a_terminal_acts_on_is_in_a_table(write: Callable[[Leaderboard], str]) -> None:
+    records = [a_record("a", 0.5), a_record(f"b{HOSTILE}", 0.6, task=f"vqa{HOSTILE}", preset=f"tiny{HOSTILE}")]
+    records += [a_record("c", None, reason=f"why {HOSTILE}\nwhy not")]
+    text = write(render(records))
+    assert not [mark for mark in text if mark != "\n" and not mark.isprintable()]
+    assert "abc" in text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_spreadsheet_works_nothing_out(start: str) -> None:
+    formula = f'{start}HYPERLINK("http://elsewhere";"click")'
+    record = a_record(formula[:100], -0.5, task=formula, preset=formula, text_encoder=formula)
+    failed = a_record("b", None, reason=formula)
+    cells = list(csv.DictReader(io.StringIO(to_csv(render([record, failed])), newline="")))
+    for name in ("task", "preset", "method", "text_encoder"):
+        assert cells[0][name] == f"'{formula}"
+    assert cells[1]["reason"] == f"'{formula}"
+    assert cells[0]["value"] == "-0.5", "numbers stay numbers"
+    assert cells[0]["metric"] == "accuracy"

@@ -141,3 +141,10 @@ def test_fields_are_validated(changes: dict[str, Any]) -> None:
 def test_a_protocols_hash_is_hexadecimal_and_nothing_else(value: str) -> None:
     with pytest.raises(ValidationError, match="protocol_hash"):
         a_record(protocol_hash=value)
+
+
+def test_a_records_line_is_one_line_that_a_terminal_shows_as_it_is() -> None:
+    failed = a_record("\x1b]0;title\x07", None, reason="ValueError: first\nok      forged\r\x1b[2K\u202e")
+    told = r"failed  emoji-scenes \x1b]0;title\x07 vqa seed 0: ValueError: first ok      forged \x1b[2K\u202e"
+    assert failed.line().startswith(told)
+    assert failed.line().isprintable()

@@ -14,6 +14,7 @@ from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError, UsageError
 from bench.registry import datasets
 from bench.system.progress import reporter
+from bench.system.terminal import one_line
 
 SIZE = 32
 COUNTS = ("images", "captions", "questions", "boxes", "masks")
@@ -79,14 +80,14 @@ def as_json(report: Report) -> str:
 
 def as_text(report: Report) -> str:
     """The report for people: a table of counts, then every problem, then what to do."""
-    lines = [f"{report.name} in {report.root}"]
+    lines = [one_line(f"{report.name} in {report.root}")]
     if report.counts:
         lines.append("".join(f"{column:>12}" for column in ("split", *COUNTS)))
     for split, counts in report.counts.items():
         lines.append(f"{split:>12}" + "".join(f"{counts[column]:>12,}" for column in COUNTS))
     lines += report.differences
-    lines += [f"left out: {problem.file}: {problem.what}" for problem in report.problems]
-    lines += [f"error: {error}" for error in dict.fromkeys(report.errors)]
+    lines += [one_line(f"left out: {problem.file}: {problem.what}") for problem in report.problems]
+    lines += [one_line(f"error: {error}") for error in dict.fromkeys(report.errors)]
     if report.sound:
         lines.append("all of it can be read")
     elif not any(report.get in error for error in report.errors):
