@@ -46,7 +46,8 @@ def main() -> None:
             assert values["serial"] == values["ray"]
         serial, ray = (statistics.median(times) for times in seconds.values())
         print(
-            f"{name}: serial {serial:.0f} s, ray {ray:.0f} s, ratio {ray / serial:.2f}; {len(values['ray'])} cells equal"
+            f"{name}: serial {serial:.0f} s, ray {ray:.0f} s, ratio {ray / serial:.2f}; "
+            f"{len(values['ray'])} cells with equal values"
         )
 
 

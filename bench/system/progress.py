@@ -24,7 +24,7 @@ _file: Path | None = None
 
 def report_into(file: Path | None) -> None:
     """Let all reporters of this process write into a file, which another process shows; None: they show it."""
-    global _file  # noqa: PLW0603 - one job runs in a process
+    global _file
     _file = file
 
 
