@@ -19,6 +19,7 @@ from ray.tune.search import Searcher
 from typing_extensions import override
 
 from bench.errors import BenchError
+from bench.experiment.stopping import asked
 from bench.experiment.supervise import Worker
 from bench.tuning.attempt import Conditions, complete
 from bench.tuning.sampling import Sampler
@@ -88,6 +89,8 @@ def run(
             try:
                 tuner.fit()
             except Exception as error:
+                if (stopped := asked()) is not None:
+                    raise stopped from None
                 if search.error is None:
                     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                     raise BenchError(f"Ray broke down: {first}; run the same command to go on") from error

@@ -13,6 +13,9 @@ from bench.system.files import write_atomic
 from bench.tuning.space import Range, Space
 from bench.tuning.trials import Study, Tuning
 
+BEGINNING = 10
+"""Trials of Optuna that chance chooses: its estimate needs something to go by."""
+
 
 class Sampler(Protocol):
     """Chooses the values of trials."""
@@ -28,18 +31,18 @@ class Draws:
     """Chance: the same draws for all studies, which no result changes."""
 
     def __init__(self, tuning: Tuning) -> None:
-        self.searches = tuning.searches
+        self.tuning = tuning
 
     def propose(self, study: Study, number: int) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
         """See `Sampler`."""
-        return tuple(search.draw(number) for search in self.searches)
+        return self.tuning.draw(number)
 
     def tell(self, study: Study, number: int, value: float | None, whole: bool) -> None:
         """Nothing."""
 
 
 class Optuna:
-    """Optuna's TPE, for each study one, all of one seed. What it proposed is kept: a killed search goes on with it.
+    """Optuna's TPE, for each study one; all begin with the draws of chance. What was proposed is kept with the cache.
 
     Args:
         tuning: what is asked for.
@@ -51,10 +54,13 @@ class Optuna:
 
     def __init__(self, tuning: Tuning, cache: Path) -> None:
         if importlib.util.find_spec("optuna") is None:
-            raise UsageError("--sampler optuna: optuna is not installed; pip install optuna, or take --sampler random")
+            raise UsageError(
+                "--sampler optuna: optuna is not installed; pip install 'codebook-bench[optuna]' or take random"
+            )
         self.tuning = tuning
         self.files = {study: cache / "tune" / f"{_key(tuning, study)}.json" for study in tuning.studies}
         self.proposed = {study: _read(file, len(tuning.searches)) for study, file in self.files.items()}
+        # a killed search proposes the same once more, since results of that are recorded, and goes on from there
         self.searchers = {study: _searcher(tuning, before) for study, before in self.proposed.items()}
 
     def propose(self, study: Study, number: int) -> tuple[str, ...]:
@@ -81,12 +87,14 @@ def _searcher(tuning: Tuning, before: list[tuple[str, ...]]) -> Any:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {search.name: _distribution(search.space) for search in tuning.searches}
+    begun = before + [tuning.draw(number) for number in range(len(before), BEGINNING)]
     points = [
         {search.name: search.space.read(text) for search, text in zip(tuning.searches, values, strict=True)}
-        for values in before
+        for values in begun
     ]
+    sampler = optuna.samplers.TPESampler(n_startup_trials=BEGINNING, seed=len(before))
     mode = "max" if tuning.target.higher_is_better else "min"
-    return OptunaSearch(distributions, tuning.target.name, mode, points_to_evaluate=points, seed=0)
+    return OptunaSearch(distributions, tuning.target.name, mode, points, sampler)
 
 
 def _distribution(space: Space) -> Any:

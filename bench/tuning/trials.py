@@ -115,6 +115,10 @@ class Tuning:
             for study in self.studies:
                 self.trial(study, 0, [of_one[step % len(of_one)] for of_one in ends])
 
+    def draw(self, number: int) -> tuple[str, ...]:
+        """The values that chance gives the trial of this number, whatever the study."""
+        return tuple(search.draw(number) for search in self.searches)
+
     def settings(self, method: str, values: Sequence[str]) -> list[Setting]:
         """The `--set` of these values of the searched arguments."""
         pairs = zip(self.searches, values, strict=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bench.errors import UsageError
+from bench.experiment.guard import guarded
 from bench.experiment.place import Place, Setup
 from bench.experiment.plan import plan
 from bench.experiment.request import Request
@@ -118,10 +119,11 @@ class _Search:
         for folder in folders:
             sweep(folder)
         _say(f"{len(waiting)} trials to run on {self.conditions.setup.place.device}, {self.ended} recorded already")
-        with stoppable():
+        parallel, told = self.options.parallel, self._told
+        with guarded():
             ray_tune.connect(self.options.address, self.threads)
-            parallel, told = self.options.parallel, self._told
-            trials = on_ray.run(self.tuning, waiting, self._begin, self.sampler, self.conditions, parallel, told)
+            with stoppable():  # after Ray, which has signal handlers of its own
+                trials = on_ray.run(self.tuning, waiting, self._begin, self.sampler, self.conditions, parallel, told)
         for folder in folders:
             sweep(folder)
         return trials

@@ -202,9 +202,13 @@ def test_optuna_begins_alike_for_all_methods_learns_and_goes_on_where_it_was(toy
     one_by_one = [search(range(number, number + 1), sampler, first)[0] for number in range(10, 25)]
     early, late = ([abs(math.log10(float(rate)) + 2) for rate, _ in some] for some in (begun, one_by_one))
     assert sum(late) / len(late) < sum(early) / len(early)
+    assert begun == [tuning.draw(number) for number in range(10)]
     again = Optuna(tuning, tmp_path)
     assert search(range(25), again, first) == begun + one_by_one
     assert again.propose(first, 25) not in begun + one_by_one
+    for file in tmp_path.glob("tune/*.json"):
+        file.write_text(json.dumps(begun[:2]))
+    assert search(range(10), Optuna(tuning, tmp_path), first) == begun  # killed after two, and nothing tried twice
     for file in tmp_path.glob("tune/*.json"):
         file.write_text("[[")
     assert search(range(10), Optuna(tuning, tmp_path), first) == begun

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.guarded_plugin import Guarded
+from helpers.miniatures import WRITERS
 
 from bench.contracts.data import Box, Question, Split
 from bench.data.emoji_scenes import EmojiScenes
 from bench.errors import DataError
+from bench.registry import datasets
 from bench.tuning.view import ValidationHalves, half, sizes
 
 
@@ -59,3 +61,11 @@ def test_the_halves_have_an_identity_of_their_own(tmp_path: Path) -> None:
     assert sizes(limits) == {"train": 8, "validation": 3, "test": 2}
     assert {name: len(seen.split(name, tmp_path)) for name in seen.splits} == sizes(limits)
     assert not list(tmp_path.glob("**/test*"))
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_of_files_no_test_image_is_decoded(name: str, miniatures: Path, tmp_path: Path) -> None:
+    whole = datasets.get(name).load()(size=16, root=miniatures / name, tolerate=1.0)
+    seen = ValidationHalves(whole.size, whole.limits, whole.root, whole=whole)
+    assert all(len(seen.split(split, tmp_path)) for split in seen.splits)
+    assert sorted(path.name for path in tmp_path.glob("data/*/*")) == ["train", "validation"]
