@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.records.record import Record
+from bench.system.terminal import one_line
 from bench.tuning.target import Target
 from bench.tuning.trials import WHOLE, Study, Trial, Tuning
 
@@ -107,7 +108,9 @@ def _table(tuning: Tuning, study: Study, of_study: Sequence[Row]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     lines = [head, _line(names, widths)]
-    lines += [_line(line, widths) + f"  {row.reason}".rstrip() for line, row in zip(cells, of_study, strict=True)]
+    lines += [
+        _line(line, widths) + f"  {one_line(row.reason)}".rstrip() for line, row in zip(cells, of_study, strict=True)
+    ]
     return "\n".join(lines)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,8 +16,10 @@ from bench.experiment.stopping import Stopped, stoppable
 from bench.records.store import RecordStore
 from bench.registry import tasks
 from bench.system import fingerprint
+from bench.system.claims import check_writable
 from bench.system.environment import pick_device
 from bench.system.files import sweep
+from bench.system.terminal import one_line, say, show
 from bench.tuning import report
 from bench.tuning.attempt import Conditions, is_due
 from bench.tuning.sampling import Draws, Optuna, Sampler
@@ -62,10 +63,10 @@ def execute(tuning: Tuning, sampler: Literal["random", "optuna"], options: Optio
     try:
         trials = search.run(store)
     except Stopped as stopped:
-        _say(f"stopped ({stopped}); run the same command to go on")
+        say(f"stopped ({stopped}); run the same command to go on")
         return stopped.exit_status
     found = report.rows(tuning, trials, store.recorded(cell.key for trial in trials for cell in trial.cells))
-    print(report.as_json(tuning, found) if options.as_json else report.as_text(tuning, found))
+    show(report.as_json(tuning, found) if options.as_json else report.as_text(tuning, found))
     return 0 if all(map(report.best, found.values())) else 1
 
 
@@ -115,10 +116,11 @@ class _Search:
         from bench.experiment import ray_tune
         from bench.tuning import on_ray
 
+        check_writable(self.options.cache, "cache")
         folders = (self.options.results, self.options.cache)
         for folder in folders:
             sweep(folder)
-        _say(f"{len(waiting)} trials to run on {self.conditions.setup.place.device}, {self.ended} recorded already")
+        say(f"{len(waiting)} trials to run on {self.conditions.setup.place.device}, {self.ended} recorded already")
         parallel, told = self.options.parallel, self._told
         with guarded():
             ray_tune.connect(self.options.address, self.threads)
@@ -135,10 +137,6 @@ class _Search:
     def _told(self, trial: Trial, rung: Rung, value: float | None, reason: str) -> None:
         """Say how a rung ended."""
         values = ", ".join(f"{s.name}={text}" for s, text in zip(self.tuning.searches, trial.values, strict=True))
-        came = reason if value is None else report.with_unit(self.tuning.target, value)
+        came = one_line(reason) if value is None else report.with_unit(self.tuning.target, value)
         who = " on ".join(trial.study) if len(set(self.tuning.request.datasets)) > 1 else trial.study.method
-        _say(f"{who} trial {trial.number + 1} of {self.tuning.trials}, {rung.steps} steps, {values}: {came}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        say(f"{who} trial {trial.number + 1} of {self.tuning.trials}, {rung.steps} steps, {values}: {came}")
