@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import torch
@@ -35,14 +36,28 @@ def in_hub(url: str, sha256: str) -> Path:
     """
     path = hub_path(url)
     if not path.is_file():
-        place = str(path).replace(str(Path.home()), "~", 1)  # records hold this text, and where a home is tells nothing
-        raise DataError(f"{path.name} is missing; curl -L --create-dirs -o {place} {url}")
+        raise DataError(f"{path.name} is missing; {_how_to_get(url, path)}")
     return _checked(path, sha256)
 
 
 def hub_path(url: str) -> Path:
     """Where torch keeps what it downloads from here."""
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+
+
+def _how_to_get(url: str, path: Path) -> str:
+    """The command that downloads a file to where it is looked for, if that can be written.
+
+    Records hold this text, and where a home is tells nothing, so a path in it begins with "~".
+    """
+    command = "curl -L --create-dirs -o"
+    above = next((folder for folder in path.parents if folder.exists()), Path())
+    if not path.is_absolute() or not above.is_dir() or not os.access(above, os.W_OK):
+        place = f"$TORCH_HOME/{path.relative_to(Path(torch.hub.get_dir()).parent)}"
+        return f"set TORCH_HOME to a folder that you can write to; {command} {place} {url}"
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib raises where there is none
+    place = f"~/{path.relative_to(home)}" if home.is_absolute() and path.is_relative_to(home) else str(path)
+    return f"{command} {place} {url}"
 
 
 def _checked(path: Path, sha256: str) -> Path:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from bench.errors import BenchError
+
 _UNSEEN = re.compile(
     # control characters but for tab and line feed: colours, titles, erased lines
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -46,7 +48,8 @@ def prepare() -> None:
     """Let this process print whatever happens to its streams; called once, before anything is printed.
 
     A stream that is closed from the start leads nowhere, and so does one whose reader has gone: what is written is lost
-    and the run goes on. So does a log on standard error whose disk is full; a result on standard output then fails.
+    and the run goes on. So does a log on standard error whose disk is full; a result on standard output is then a
+    `BenchError`.
     Characters that a stream cannot encode are printed as escapes.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file that is opened would be printed into
@@ -96,9 +99,9 @@ class _Lasting:
             if not self._stream.closed:
                 raise
         except OSError as error:
-            if error.errno not in GONE and not self._bears_all:
-                raise
             with contextlib.suppress(OSError):  # what is left in the buffer would fail again when the process ends
                 handle = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(handle, self._stream.fileno())
                 os.close(handle)
+            if error.errno not in GONE and not self._bears_all:
+                raise BenchError(f"standard output cannot be written: {error.strerror}") from error

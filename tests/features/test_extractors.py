@@ -162,7 +162,7 @@ def test_open_clip_reads_a_safetensors_file(hub: Path, tmp_path: Path, monkeypat
 def test_missing_weights_are_named_with_the_command_that_fetches_them(
     name: str, hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "home", lambda: hub.parent)
+    monkeypatch.setenv("HOME", str(hub.parent))
     with pytest.raises(DataError, match=r"is missing; curl -L --create-dirs -o ~/checkpoints/\S+ https://\S+$"):
         load_extractor(name)
 

@@ -90,7 +90,9 @@ def test_a_terminal_that_goes_breaks_nothing(tmp_path: Path) -> None:
 
 
 def test_a_result_that_is_lost_on_a_full_disk_is_an_error(tmp_path: Path) -> None:
-    assert run(tmp_path, ">/dev/full").returncode != 0
+    found = run(tmp_path, ">/dev/full")
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1].endswith(b"standard output cannot be written: No space left on device")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "ascii:strict", "latin-1"])
