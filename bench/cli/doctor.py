@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import uuid
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -15,9 +18,13 @@ from bench.features.extractor import load_extractor
 from bench.features.lpips_weights import SOURCES, LpipsBackbone, load_backbone
 from bench.metrics.wups import find_wordnet
 from bench.registry import REGISTRIES, extractors, text_encoders
+from bench.system.claims import claim
 from bench.system.environment import cpu_count, installed_versions
 from bench.system.terminal import one_line
 from bench.system.torchvision_ops import make_importable
+
+CACHE = Path("runs/cache")
+"""Where runs keep what is computed once, unless they are told."""
 
 
 class Finding(NamedTuple):
@@ -28,8 +35,8 @@ class Finding(NamedTuple):
     text: str
 
 
-def findings() -> list[Finding]:
-    """Look at everything; nothing is downloaded."""
+def findings(cache: Path) -> list[Finding]:
+    """Look at everything; nothing is downloaded. cache: the folder in which runs keep what is computed once."""
     plugins = ", ".join(f"{len(registry.names())} {registry.kind}s" for registry in REGISTRIES)
     return [
         Finding(
@@ -39,7 +46,8 @@ def findings() -> list[Finding]:
         Finding("plug-ins", "ok", plugins),
         _gpu(),
         _torchvision(),
-        _package("ray", "several cells at once", "ray[tune]"),
+        _locks(cache),
+        _ray(),
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
         _java(),
         _wordnet(),
@@ -49,14 +57,14 @@ def findings() -> list[Finding]:
     ]
 
 
-def as_text() -> str:
+def as_text(cache: Path = CACHE) -> str:
     """One line a finding."""
-    return "\n".join(one_line(f"{finding.state:8}{finding.name:30}{finding.text}") for finding in findings())
+    return "\n".join(one_line(f"{finding.state:8}{finding.name:30}{finding.text}") for finding in findings(cache))
 
 
-def as_json() -> str:
+def as_json(cache: Path = CACHE) -> str:
     """All findings, as JSON."""
-    return json.dumps([finding._asdict() for finding in findings()], indent=1)
+    return json.dumps([finding._asdict() for finding in findings(cache)], indent=1)
 
 
 def _gpu() -> Finding:
@@ -78,6 +86,36 @@ def _torchvision() -> Finding:
     return Finding("torchvision", "ok", "imports as it is")
 
 
+def _locks(cache: Path) -> Finding:
+    """Whether runs beside each other can share the cache; tried where the folder is or would be made."""
+    folder = next(above for above in (cache.absolute(), *cache.absolute().parents) if above.is_dir())
+    try:
+        with claim(folder / f"doctor-{uuid.uuid4().hex}"):
+            return Finding(
+                "cache", "ok", f"files can be locked in {folder}, so runs beside each other share their work"
+            )
+    except BenchError as error:
+        return Finding("cache", "missing", f"runs need a --cache in which files can be written and locked; {error}")
+
+
+def _ray() -> Finding:
+    """Whether Ray starts here: a package that is installed says nothing of a cluster, a full disk or a sandbox."""
+    found = _package("ray", "several cells at once", "ray[tune]")
+    if found.state != "ok":
+        return found
+    from bench.experiment import ray_tune
+
+    try:
+        ray_tune.connect(None, 1)
+    except BenchError as error:
+        return Finding("ray", "missing", f"{error}; runs take --engine serial")
+    finally:
+        import ray
+
+        ray.shutdown()
+    return Finding("ray", "ok", f"{found.text}, starts here")
+
+
 def _package(name: str, purpose: str, requirement: str) -> Finding:
     try:
         return Finding(name, "ok", f"{version(name)} ({purpose})")
@@ -93,34 +131,35 @@ def _java() -> Finding:
 
 
 def _text_encoder(name: str) -> Finding:
-    from bench.text.load import load_text_encoder
-
     if name == "open_clip":
         return Finding(f"text encoder {name}", "note", "its weights are downloaded when first used")
-    try:
-        encoder: Any = load_text_encoder(name)
-    except BenchError as error:
-        return Finding(f"text encoder {name}", "missing", str(error))
-    return Finding(f"text encoder {name}", "ok", f"width {encoder.width}, {encoder.vocabulary} tokens")
+
+    def look() -> str:
+        from bench.text.load import load_text_encoder
+
+        encoder = load_text_encoder(name)
+        return f"width {encoder.width}, {encoder.vocabulary} tokens"
+
+    return _looked_at(f"text encoder {name}", look)
 
 
 def _extractor(name: str) -> Finding:
-    try:
-        return Finding(f"extractor {name}", "ok", f"weights {load_extractor(name).fingerprint()[:12]}")
-    except BenchError as error:
-        return Finding(f"extractor {name}", "missing", str(error))
+    return _looked_at(f"extractor {name}", lambda: f"weights {load_extractor(name).fingerprint()[:12]}")
 
 
 def _lpips(backbone: LpipsBackbone) -> Finding:
-    try:
-        load_backbone(backbone)
-    except BenchError as error:
-        return Finding(f"lpips_{backbone}", "missing", str(error))
-    return Finding(f"lpips_{backbone}", "ok", "weights found")
+    return _looked_at(f"lpips_{backbone}", lambda: f"weights found ({len(load_backbone(backbone))} arrays)")
 
 
 def _wordnet() -> Finding:
+    return _looked_at("wordnet", lambda: f"{find_wordnet()} (WUPS)")
+
+
+def _looked_at(name: str, look: Callable[[], str]) -> Finding:
+    """What a look at something says, or why it cannot be had: one thing that is broken hides no other."""
     try:
-        return Finding("wordnet", "ok", f"{find_wordnet()} (WUPS)")
+        return Finding(name, "ok", look())
     except BenchError as error:
-        return Finding("wordnet", "missing", str(error))
+        return Finding(name, "missing", str(error))
+    except Exception as error:
+        return Finding(name, "missing", f"{type(error).__name__}: {error}")
