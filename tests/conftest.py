@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from helpers.miniatures import WRITERS
 from bench import registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# a shell starts what it puts into the background with SIGINT ignored, and tests are about what Ctrl-C does
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,6 @@ def test_a_stopped_run_says_how_to_go_on_and_leaves_nothing(tmp_path: Path, engi
     process = subprocess.Popen(
         command(tmp_path, "--set", "faulty.fault=hang", engine=engine),
         cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     wait_for(tmp_path / "counts")
     process.send_signal(which)
