@@ -97,7 +97,9 @@ def _checked(value: object, hint: Any, where: str) -> Any:
     try:
         checked = TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
-        raise UsageError(f"{shown}: {error.errors()[0]['msg'].lower()}") from error
+        first = error.errors()[0]
+        part = first["loc"][0] if first["loc"] and isinstance(value, Mapping) and first["loc"][0] in value else None
+        raise UsageError(f"{shown}: {'' if part is None else f'{part!r}: '}{first['msg'].lower()}") from error
     if isinstance(value, bool) and not isinstance(checked, bool):
         raise UsageError(f"{shown}: a number is wanted, not yes or no")
     if not _is_finite(checked):

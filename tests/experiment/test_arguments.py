@@ -90,6 +90,11 @@ def test_nonsense_is_one_short_line_that_names_the_argument(argument: str, value
     assert "\n" not in str(raised.value)
 
 
+def test_the_part_of_a_dictionary_that_is_wrong_is_named() -> None:
+    with pytest.raises(UsageError, match="'test': input should be greater"):
+        given("limits", "{'train': 8, 'test': 0}")
+
+
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="no regular file"):
