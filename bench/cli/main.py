@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from bench.errors import BenchError, UsageError
+from bench.system import terminal
+from bench.system.start import prepare
 
 app = typer.Typer(
     help="Which visual codebook is better for what, by how much, and how sure are we?",
@@ -236,7 +238,7 @@ def leaderboard(
     store = RecordStore(results)
     stored = store.all()
     for problem in stored.problems:
-        print(f"left out: {problem}", file=sys.stderr)
+        terminal.say(terminal.one_line(f"left out: {problem}"))
     board = render(stored.records, store)
     if form == "parquet":
         assert output is not None
@@ -245,10 +247,10 @@ def leaderboard(
     text = WRITERS[form](board)
     if check:
         changed = differences(text, output or Path("leaderboard.md"))
-        print("\n".join(changed) if changed else "the leaderboard is what the records say")
+        terminal.show("\n".join(changed) if changed else "the leaderboard is what the records say")
         raise typer.Exit(1 if changed or stored.problems else 0)
     if output is None:
-        print(text, end="")
+        terminal.show(text, end="")
     else:
         write_atomic(output, text.encode())
 
@@ -322,11 +324,12 @@ def data_check(
 
 def main() -> None:
     """Entry point: errors a user can act on are one line."""
+    prepare()
     try:
         app()
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.say(terminal.one_line(f"error: {error}"))
         sys.exit(2)
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.say(terminal.one_line(f"error: {error}"))
         sys.exit(1)

@@ -17,6 +17,7 @@ from rich.text import Text
 from bench.experiment.jobs import Job
 from bench.experiment.schedule import Outcome
 from bench.system import progress
+from bench.system.terminal import visible
 
 WORDS = {"data": "prepare", "text": "encode", "training": "train", "codes": "encode", "cell": "evaluate"}
 DRAW_EVERY = 0.25
@@ -76,6 +77,7 @@ class Board:
 
     def say(self, text: str) -> None:
         """Print lines above the table."""
+        text = visible(text)
         with contextlib.suppress(*CLOSED):
             if self.live:
                 self.live.console.print(Text(text))

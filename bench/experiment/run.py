@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from bench.experiment.stopping import Stopped, stoppable
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import text_encoders
-from bench.system import fingerprint
+from bench.system import fingerprint, terminal
 from bench.system.claims import check_writable
 from bench.system.environment import pick_device, slots
 from bench.system.files import sweep
@@ -220,4 +219,4 @@ def _print_summary(records: list[Record], ran: int, cells: int, options: Options
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    terminal.say(text)
