@@ -65,7 +65,7 @@ class SoundMethod(Method):
 @tasks.register(
     "sound",
     needs=("questions",),
-    metrics=(Metric("brightness", higher_is_better=None, about="mean of all code vectors"),),
+    metrics=(Metric("brightness", higher_is_better=None, about="Mean of all code vectors."),),
     blind="no image",
 )
 @dataclass(frozen=True)
