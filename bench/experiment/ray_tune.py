@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,9 @@ ENVIRONMENT = {
 LONGEST_FOLDER = 40
 """Characters of the folder for Ray's files: it makes sockets in it, whose paths the system limits to 107 bytes."""
 
+PATIENCE = 10.0
+"""Seconds within which a cluster's head must answer."""
+
 
 def connect(address: str | None, threads: int) -> None:
     """Join a cluster, or start a Ray of this run's own, whatever else runs on the machine.
@@ -61,6 +65,7 @@ def connect(address: str | None, threads: int) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         if address is not None:
+            _knock(address)
             ray.init(address=address, **quiet)
         else:
             cpus = max(cpu_count(), threads)
@@ -70,6 +75,17 @@ def connect(address: str | None, threads: int) -> None:
             ray.shutdown()
         where = f"join the cluster at {address}" if address else "start"
         raise BenchError(f"Ray cannot {where}: {str(error).strip().splitlines()[0]}") from error
+
+
+def _knock(address: str) -> None:
+    """Try whether anybody listens at "host:port"; Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
 def run(schedule: Schedule, setup: Setup, conclusion: Conclusion, parallel: int | None) -> None:

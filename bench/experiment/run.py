@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,8 @@ def execute(request: Request, options: Options) -> int:
         for cell in to_run:
             if cell.skip:
                 store.write(skipped(cell, device))
+        for reason, cells_of in Counter(cell.skip for cell in to_run if cell.skip).items():
+            _say(f"skipped, {cells_of} cell{'s' * (cells_of > 1)}: {reason}")
         if device.type == "cuda":
             jobs = packed(jobs, options.gpus, store.all().records)
         _say(f"{len(to_run)} cells to run, {len(cells) - len(to_run)} recorded already, on {device.type}")

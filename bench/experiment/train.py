@@ -100,7 +100,8 @@ def train(
                 means = watch.note(step + 1)
                 ranks.copy_first(tokenizer.state_dict().values())  # sums on GPUs round each time in another way
                 if ranks.rank() == 0:
-                    progress(step + 1, preset.steps, "train")
+                    shown = sum(mean for name, mean in means.items() if not name.startswith("_"))
+                    progress(step + 1, preset.steps, f"train, loss {shown:.3g}")
                 if log is not None:
                     log.note(step + 1, means, preset.learning_rate * _rate(preset, step), watch.images)
     history.seconds = training.seconds

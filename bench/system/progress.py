@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what): shows how far a piece of work is."""
+"""Called with (done, total, what): shows how far a piece of work is. After a comma, `what` may say how it goes."""
 
 LINE_EVERY = 20.0
 """Seconds between two lines in a log."""
@@ -66,18 +66,20 @@ class _InFile:
 
 
 class _Bar:
-    """A bar on a terminal, a new one for each kind of work (`what`)."""
+    """A bar on a terminal, a new one for each kind of work."""
 
     def __init__(self, label: str) -> None:
         self.label = label
-        self.what = ""
+        self.kind = ""
         self.bar: tqdm | None = None
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        if self.bar is None or what != self.what:
+        kind = what.partition(",")[0]
+        if self.bar is None or kind != self.kind:
             self._close()
-            self.what = what
-            self.bar = tqdm(total=total, desc=f"{self.label}: {what}", leave=False)
+            self.kind = kind
+            self.bar = tqdm(total=total, leave=False)
+        self.bar.set_description(f"{self.label}: {what}", refresh=False)
         self.bar.update(done - self.bar.n)
         if done == total:
             self._close()

@@ -15,7 +15,9 @@ cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)  # workers get the environment of their node, not that of the driver
     made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield made
     made.shutdown()

@@ -13,6 +13,7 @@ from bench.contracts.codes import Codes
 from bench.errors import TrainingDiverged
 from bench.presets import Budget
 from bench.system.checkpoint import Checkpoint
+from bench.system.progress import reporter
 from bench.system.resume import Part, Resumable
 
 SAMPLE = 2048
@@ -86,6 +87,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, budget.steps))
     parts: dict[str, Part] = {"model": model, "optimizer": optimizer, "schedule": schedule}
     parts |= {f"draws {number}": part for number, part in enumerate(draws)}
+    report = reporter("head")
     with Resumable(parts, device, checkpoint) as training:
         for step in training.steps(budget.steps):
             with autocast(device):
@@ -95,8 +97,11 @@ def fit(
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
-            if (step + 1) % CHECK_EVERY == 0 and not math.isfinite(value.item()):
-                raise TrainingDiverged(f"the task head's loss is {value.item()} at step {step + 1}")
+            if (step + 1) % CHECK_EVERY == 0:
+                shown = value.item()
+                if not math.isfinite(shown):
+                    raise TrainingDiverged(f"the task head's loss is {shown} at step {step + 1}")
+                report(step + 1, budget.steps, f"fit, loss {shown:.3g}")
     model.eval()
     return training.seconds
 
