@@ -33,7 +33,8 @@ One table a task, best method first. ↑ higher is better, ↓ lower is better; 
 **Bold**: the best method and every one that cannot be told from it (paired difference, 5 %, Holm-corrected); in a
 column without ± nothing could be tested and only the best value is bold.
 *Italic*: not in the competition. A blind baseline never sees the codes: a method near it has learnt nothing from them.
-A control (`identity`: nothing is quantized; `random-codebook`: nothing is learnt) bounds what a codebook can do.
+A control bounds what a codebook can do. `identity`: nothing is quantized. `random-codebook`: frozen codes, learnt
+encoder. `untrained`: neither is learnt.
 — is a missing value; the note beside the method says why."""
 COST_NOTE = "Mean over a method's cells, measured where each ran: compare seconds within one machine only."
 

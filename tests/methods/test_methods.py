@@ -140,7 +140,7 @@ def test_every_trained_weight_gets_a_gradient(name: str) -> None:
     moved = {key for key, weight in trainable.items() if weight.grad is not None and weight.grad.abs().max() > 0}
     codebook = [key for key in trainable if key.endswith("codebook")]
     assert moved.issuperset(codebook)
-    assert any("encoder" in key for key in moved)
+    assert any("encoder" in key for key in moved) or not any("encoder" in key for key in trainable)  # a frozen one
     assert any("decoder" in key for key in moved)
 
 
