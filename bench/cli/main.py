@@ -29,7 +29,10 @@ Results = Annotated[Path, typer.Option("--results", help="Folder of records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, separated by commas.")]
 PresetName = Annotated[str, typer.Option("--preset", help="Sizes and budgets; see `list presets`.")]
-Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds of trainings, separated by commas.")]
+HeadSeeds = Annotated[
+    str | None, typer.Option("--head-seeds", help="Seeds of each task on the same codes, else the training's seed.")
+]
 Engine = Annotated[Literal["auto", "serial", "ray"], typer.Option("--engine", help="Where cells run.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Folder for data, tokenizers and codes; safe to delete.")]
 DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Folder with one folder for each data set.")]
@@ -63,6 +66,7 @@ def run(
     datasets: Datasets = "emoji-scenes",
     preset: PresetName = "tiny",
     seeds: Seeds = "0",
+    head_seeds: HeadSeeds = None,
     engine: Engine = "auto",
     results: Results = Path("results"),
     cache: Cache = Path("runs/cache"),
@@ -99,6 +103,7 @@ def run(
         datasets=split_names(datasets, registry.datasets.names()),
         preset=preset,
         seeds=split_seeds(seeds),
+        head_seeds=split_seeds(head_seeds, "--head-seeds") if head_seeds is not None else None,
         text_encoder=text_encoder,
         data_root=data_root.resolve() if data_root else None,
         cache=cache.resolve(),

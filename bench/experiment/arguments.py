@@ -130,7 +130,7 @@ def split_names(text: str, known: list[str]) -> tuple[str, ...]:
     return tuple(known) if names == ("all",) else names
 
 
-def split_seeds(text: str) -> tuple[int, ...]:
+def split_seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
     """Read "0,1,2".
 
     Raises:
@@ -139,7 +139,7 @@ def split_seeds(text: str) -> tuple[int, ...]:
     try:
         seeds = tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"--seeds takes whole numbers separated by commas, not {text!r}") from error
+        raise UsageError(f"{option} takes whole numbers separated by commas, not {text!r}") from error
     if any(not 0 <= seed < 2**31 for seed in seeds):
-        raise UsageError(f"--seeds takes numbers from 0 to 2147483647, not {text!r}")
+        raise UsageError(f"{option} takes numbers from 0 to 2147483647, not {text!r}")
     return seeds

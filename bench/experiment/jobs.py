@@ -88,7 +88,7 @@ def _add(jobs: dict[str, Job], job: Job) -> str:
 
 
 def _cell(cell: Cell, needs: tuple[str, ...], replaced: Mapping[str, str], reads: tuple[Path, ...]) -> Job:
-    label = f"{cell.method} {cell.task.name} seed {cell.seed}"
+    label = f"{cell.method} {cell.task.name} {cell.seeds}"
     due = (Due(cell.key, replaced.get(cell.key)),)
     return Job(f"cell-{cell.key}", "cell", label, cell, due, needs, cell.threads, reads=reads)
 

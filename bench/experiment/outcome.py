@@ -59,6 +59,7 @@ def _record(cell: Cell, device: torch.device, **fields: Any) -> Record:
         "task": cell.task.name,
         "dataset": cell.data_used,
         "seed": cell.seed,
+        "head_seed": cell.head_seed,
         "preset": cell.preset,
         "text_encoder": cell.tokenizer.text_encoder if cell.tokenizer else None,
         "protocol": cell.protocol,

@@ -58,10 +58,10 @@ class _Mould:
     identity: str
     fields: dict[str, Any]
 
-    def cell(self, seed: int, tokenizer: TokenizerPlan | None, source: str) -> Cell:
-        """The cell of a seed; source: what its codes come from."""
-        key = fingerprint.of_value(["cell", source, self.identity])[:20]
-        return Cell(key=key, seed=seed, tokenizer=tokenizer, **self.fields)
+    def cell(self, seed: int, head_seed: int, tokenizer: TokenizerPlan | None, source: str) -> Cell:
+        """The cell of a training's seed and a task's; source: what its codes come from."""
+        key = fingerprint.of_value(["cell", source, self.identity, head_seed])[:20]
+        return Cell(key=key, seed=seed, head_seed=head_seed, tokenizer=tokenizer, **self.fields)
 
 
 def plan(request: Request, seen: Callable[[Configured], Configured] = lambda dataset: dataset) -> list[Cell]:
@@ -91,10 +91,23 @@ def plan(request: Request, seen: Callable[[Configured], Configured] = lambda dat
         for seed in dict.fromkeys(request.seeds):
             for method, identity, of_tasks in zip(chosen_methods, trained, moulds, strict=True):
                 tokenizer = _tokenizer(identity, method, dataset, request, seed, terms)
-                cells += [mould.cell(seed, tokenizer, tokenizer.key) for mould in of_tasks]
-            source = fingerprint.of_value([BLIND, terms.name, dataset.content, seed, terms.threads])
-            blind += [mould.cell(seed, None, source) for mould in unseeing]
+                cells += [
+                    mould.cell(seed, head_seed, tokenizer, tokenizer.key)
+                    for mould in of_tasks
+                    for head_seed in _head_seeds(mould, seed, request)
+                ]
+        source = fingerprint.of_value([BLIND, terms.name, dataset.content, terms.threads])
+        for mould in unseeing:  # there is no training before it, so that its only seed is the task's
+            heads = [head for seed in request.seeds for head in _head_seeds(mould, seed, request)]
+            blind += [mould.cell(head, head, None, source) for head in dict.fromkeys(heads)]
     return cells + blind
+
+
+def _head_seeds(mould: _Mould, seed: int, request: Request) -> tuple[int, ...]:
+    """The task's seeds on the codes of the training with this seed. Reconstruction draws nothing, so one will do."""
+    if request.head_seeds is None or mould.fields["task"].name == ALWAYS:
+        return (seed,)
+    return tuple(dict.fromkeys(request.head_seeds))
 
 
 def find_preset(name: str) -> Preset:

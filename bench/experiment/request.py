@@ -13,7 +13,7 @@ from bench.contracts.registration import Entry
 from bench.errors import BenchError, DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.presets import Budget, Preset
-from bench.records.record import DataUsed, Kind, MethodUsed
+from bench.records.record import DataUsed, Kind, MethodUsed, seeds_shown
 from bench.system import fingerprint
 from bench.system.files import sha256_of
 
@@ -22,6 +22,8 @@ from bench.system.files import sha256_of
 class Request:
     """What the user asked for: all of it determines values.
 
+    seeds: of trainings. head_seeds: of what each task draws on the codes of a training (the start of its network, its
+    batches), one cell each; None for one cell with the training's seed.
     data_root holds one folder for each data set that is not built in. cache: where data sets read from files keep what
     they know of them. threads: CPU threads of every training and head, None for the preset's. devices: over how many
     GPUs (or processes) one training is spread.
@@ -32,6 +34,7 @@ class Request:
     datasets: tuple[str, ...] = ("emoji-scenes",)
     preset: str = "tiny"
     seeds: tuple[int, ...] = (0,)
+    head_seeds: tuple[int, ...] | None = None
     text_encoder: str = "tiny-clip"
     data_root: Path | None = None
     cache: Path | None = None
@@ -134,7 +137,7 @@ class Cell:
 
     tokenizer: None for a task's blind baseline. preset: its name. budget: of the task's network. threads: how many CPU
     threads it is trained and evaluated with. skip: why nothing will run. protocol: of the task, with its budget.
-    kind: of its record.
+    kind: of its record. seed: of the training; head_seed: of all that the task draws.
     """
 
     key: str
@@ -145,12 +148,18 @@ class Cell:
     budget: Budget
     threads: int
     seed: int
+    head_seed: int
     code: str
     skip: str | None
     protocol: dict[str, Any]
     method_used: MethodUsed
     data_used: DataUsed
     kind: Kind = "run"
+
+    @property
+    def seeds(self) -> str:
+        """Both seeds, as lines show them."""
+        return seeds_shown(self.seed, self.head_seed)
 
     @property
     def method(self) -> str:

@@ -189,6 +189,7 @@ def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:
             "method": cell.method,
             "task": cell.task.name,
             "seed": cell.seed,
+            "head_seed": cell.head_seed,
             "state": "recorded" if cell.key not in due else f"skip: {cell.skip}" if cell.skip else "to run",
         }
         for cell in cells
@@ -196,8 +197,8 @@ def _print_plan(cells: list[Cell], due: set[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    for row in rows:
-        print("{key}  {dataset}  {method}  {task}  seed {seed}  {state}".format(**row))
+    for cell, row in zip(cells, rows, strict=True):
+        print("{key}  {dataset}  {method}  {task}  {seeds}  {state}".format(**row, seeds=cell.seeds))
     print(f"{len(cells)} cells, {len(due)} to run")
 
 

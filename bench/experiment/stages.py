@@ -69,9 +69,9 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
         tokenizer, history = trained(cell.tokenizer, setup, device)
         codes = codes_of(cell.tokenizer, tokenizer, splits, setup, device)
     checkpoint = Checkpoint(setup.place.cache / "checkpoints" / cell.key, setup.place.checkpoint_minutes)
-    torch.manual_seed(cell.seed)
+    torch.manual_seed(cell.head_seed)
     started = time.perf_counter()
-    work = Work(codes, splits, cell.budget, cell.seed, device, checkpoint)
+    work = Work(codes, splits, cell.budget, cell.head_seed, device, checkpoint)
     result: TaskResult = cell.task.make().run(work)
     declared = [*declared_by(cell.task.entry), *(entry.name for entry in metrics.entries() if entry.from_outside)]
     for name in (*result.metrics, *result.skipped):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.contracts.metric import MetricName
 from bench.leaderboard import statistics
 from bench.records import alarms
-from bench.records.record import Record
+from bench.records.record import Record, seeds_shown
 
 NO_RECORD = "no record"
 """Note for a method that has no record of this task."""
@@ -20,7 +21,7 @@ def notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int],
     """The notes of one row, without repetition.
 
     Args:
-        records: of one method and task, one a seed; may be empty.
+        records: of one method and task, one a pair of seeds; may be empty.
         elsewhere: whether the method has a record of this task under another protocol.
         images: how many images of each split the methods of the section used.
         unreadable: keys of records whose per-example scores cannot be read.
@@ -29,10 +30,13 @@ def notes(records: Sequence[Record], elsewhere: bool, images: Mapping[str, int],
         return ["has this task under another protocol only, see the next table" if elsewhere else NO_RECORD]
     lines = []
     for record in records:
-        seed = f"seed {record.seed} " if len(records) > 1 else ""
-        lines += [f"{seed}{line}" for line in _of_record(record, images, record.key in unreadable)]
+        seeds = f"{seeds_shown(record.seed, record.fit_seed)} " if len(records) > 1 else ""
+        lines += [f"{seeds}{line}" for line in _of_record(record, images, record.key in unreadable)]
     if len({record.code for record in records}) > 1:
         lines.append("its seeds ran different versions of the code")
+    fits = Counter(record.seed for record in records if record.status == "ok").values()
+    if max(fits, default=1) > 1:
+        lines.append(f"mean of {min(fits)}{f' to {max(fits)}' if max(fits) > min(fits) else ''} fits a training")
     return list(dict.fromkeys(lines))
 
 

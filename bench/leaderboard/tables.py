@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.contracts.metric import MetricName
 from bench.errors import RecordError
-from bench.leaderboard.comparison import TableValue, mark_ties, table_value
+from bench.leaderboard.comparison import Scores, TableValue, mark_ties, table_value
 from bench.leaderboard.notes import far_from_controls, notes
+from bench.leaderboard.repeats import merged
 from bench.leaderboard.statistics import Estimate
 from bench.records.frame import costs
 from bench.records.record import BLIND, Record
@@ -92,13 +93,14 @@ def method_of(record: Record) -> Hashable:
 
 
 def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
-    """The table of one task from records of any status under one protocol, the newest of each seed."""
+    """The table of one task from records of any status under one protocol, the newest of each pair of seeds."""
     of_method: dict[Hashable, list[Record]] = {method: [] for method in scope.labels}
     for record in records:
         of_method[method_of(record)].append(record)
     methods = sorted(of_method, key=lambda method: method in scope.references)
     ok = [[record for record in of_method[method] if record.status == "ok"] for method in methods]
-    scores, unreadable = _scores([record for of_row in ok for record in of_row], scope.store)
+    read, unreadable = _scores([record for of_row in ok for record in of_row], scope.store)
+    ok, scores = _one_a_training(ok, read)
     columns = _columns(task, records)
     competing = sum(method not in scope.references for method in methods)
     by_column = []
@@ -149,6 +151,13 @@ def _scores(records: Sequence[Record], store: RecordStore | None) -> tuple[dict[
         except RecordError:
             unreadable.add(record.key)
     return scores, unreadable
+
+
+def _one_a_training(rows: Sequence[list[Record]], read: Scores) -> tuple[list[list[Record]], Scores]:
+    """Each row's records with fits on the same codes merged, and the scores that belong to them."""
+    merged_rows = [merged(of_row, read) for of_row in rows]
+    scores = {key: arrays for _, of_row in merged_rows for key, arrays in of_row.items()}
+    return [of_row for of_row, _ in merged_rows], scores
 
 
 def _columns(task: str, records: Sequence[Record]) -> list[Column]:

@@ -12,14 +12,14 @@ from bench.records.record import Kind, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-CELL = ("dataset", "preset", "task", "method", "arguments", "text_encoder", "seed")
+CELL = ("dataset", "preset", "task", "method", "arguments", "text_encoder", "seed", "head_seed")
 """The columns that say what was run."""
 
 COLUMNS = (
     *CELL, "status", "reason", "metric", "value", "n", "higher_is_better", "unit", "protocol_hash", "code", "key",
 )  # fmt: skip
 
-TYPES = {"seed": "int64", "value": "float64", "n": "Int64", "higher_is_better": "boolean"}
+TYPES = {"seed": "int64", "head_seed": "int64", "value": "float64", "n": "Int64", "higher_is_better": "boolean"}
 """Types of the columns that are not text. `Int64` and `boolean` can hold missing values, `int64` and `bool` cannot."""
 
 
@@ -54,8 +54,9 @@ def newest(records: Iterable[Record]) -> list[Record]:
 
     Trials of `tune` never count.
 
-    A cell is a data set with its arguments, a preset, a task, a method with its arguments and text encoder, and a seed.
-    Protocols of the same version ("512 words", "1024 words") stand side by side; a newer version replaces an older.
+    A cell is a data set with its arguments, a preset, a task, a method with its arguments and text encoder, and the
+    seeds of training and task. Protocols of the same version ("512 words", "1024 words") stand side by side; a newer
+    version replaces an older.
     """
     import pandas as pd
 
@@ -88,6 +89,7 @@ def _cell(record: Record) -> dict[str, Any]:
         "arguments": json.dumps(record.method.arguments, sort_keys=True),
         "text_encoder": record.text_encoder,
         "seed": record.seed,
+        "head_seed": record.fit_seed,
     }
 
 

@@ -51,6 +51,11 @@ Kind = Literal["run", "tune"]
 """Of records: what counts, or a trial of `tune` on validation data, which no table shows."""
 
 
+def seeds_shown(seed: int, head_seed: int) -> str:
+    """The seeds of a training and of a task on its codes, as lines show them: "seed 0", "seed 0, head seed 2"."""
+    return f"seed {seed}" if head_seed == seed else f"seed {seed}, head seed {head_seed}"
+
+
 class Strict(BaseModel):
     """A frozen model that knows all its fields."""
 
@@ -96,10 +101,13 @@ class Measured(Strict):
 
 
 class Record(Strict):
-    """One outcome. `created` is ISO 8601 with its UTC offset; `code` fingerprints the code that the cell ran.
+    """One outcome.
 
-    `skipped` says of metrics why they were not measured. `per_example` and `samples` name files relative to the
-    record's own folder; `RecordStore.write` fills them in.
+    `seed` is the training's, which its codes come from; `head_seed` that of all that the task draws on these codes (the
+    start of its network, its batches), None in records written before it was stored: see `fit_seed`. `created` is ISO
+    8601 with its UTC offset; `code` fingerprints the code that the cell ran. `skipped` says of metrics why they were
+    not measured. `per_example` and `samples` name files relative to the record's own folder; `RecordStore.write` fills
+    them in.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -112,6 +120,7 @@ class Record(Strict):
     task: Name
     dataset: DataUsed
     seed: int
+    head_seed: int | None = None
     preset: str
     text_encoder: str | None = None
     protocol: Plain
@@ -140,12 +149,18 @@ class Record(Strict):
             raise ValueError("created has no UTC offset")
         return self
 
+    @property
+    def fit_seed(self) -> int:
+        """The task's own seed: by default that of the training."""
+        return self.seed if self.head_seed is None else self.head_seed
+
     def line(self) -> str:
         """The record in one line for a terminal: its main metrics, or why there are none."""
         return one_line(self._told())
 
     def _told(self) -> str:
-        what = f"{self.status:7} {self.dataset.name} {self.method.name} {self.task} seed {self.seed}"
+        seeds = seeds_shown(self.seed, self.fit_seed)
+        what = f"{self.status:7} {self.dataset.name} {self.method.name} {self.task} {seeds}"
         if self.status != "ok":
             hint = f" (python -m bench show {self.key[:8]})" if self.status == "failed" else ""
             return f"{what}: {self.reason}{hint}"

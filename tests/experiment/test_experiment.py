@@ -31,6 +31,26 @@ def test_a_request_becomes_cells_with_blind_baselines_and_reconstruction() -> No
     assert len(found) == len(set(found)) == len({cell.key for cell in cells})
 
 
+def test_head_seeds_are_tasks_on_the_same_codes() -> None:
+    cells = plan(dataclasses.replace(REQUEST, seeds=(0, 1), head_seeds=(0, 2)))
+    found = [(cell.method, cell.task.name, cell.seed, cell.head_seed) for cell in cells]
+    trained = [("toy", "toy-task", seed, head) for seed in (0, 1) for head in (0, 2)]
+    assert [cell for cell in found if cell[:2] == ("toy", "toy-task")] == trained
+    of_blind = [cell for cell in found if cell[:2] == ("blind", "toy-task")]
+    assert of_blind == [("blind", "toy-task", head, head) for head in (0, 2)]
+    assert [cell for cell in found if cell[1] == "reconstruction"] == [  # draws nothing, so it is not repeated
+        (method, "reconstruction", seed, seed) for method in ("toy", "blind") for seed in (0, 1)
+    ]
+    assert len({cell.tokenizer.key for cell in cells if cell.tokenizer}) == 2
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_without_head_seeds_each_task_has_the_seed_of_its_training() -> None:
+    by_default = plan(dataclasses.replace(REQUEST, seeds=(0, 1)))
+    assert all(cell.head_seed == cell.seed for cell in by_default)
+    assert keys(head_seeds=(0,)) == keys()
+
+
 def test_the_same_request_has_the_same_keys() -> None:
     assert keys() == keys()
 

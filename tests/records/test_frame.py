@@ -36,15 +36,15 @@ def _varied() -> list[Record]:
 
 def test_a_row_is_a_record_and_a_metric_or_says_why_there_is_none() -> None:
     expected = (
-        "dataset,preset,task,method,arguments,text_encoder,seed,status,reason,"
+        "dataset,preset,task,method,arguments,text_encoder,seed,head_seed,status,reason,"
         "metric,value,n,higher_is_better,unit,protocol_hash,code,key\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
+        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
         "l1,0.1,200,False,,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
+        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
         "psnr,0.3333333333333333,200,True,dB,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,ok,,'
+        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
         "usage,1.0,200,,,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,vqvae,{},,0,skipped,"no ""codes"",\nnone at all",'
+        'emoji-scenes,tiny,vqa,vqvae,{},,0,0,skipped,"no ""codes"",\nnone at all",'
         ",,,,,cafe3132,c1,k2\n"
     )
     assert to_csv(render(_varied())) == expected
@@ -88,6 +88,7 @@ def test_what_was_run_makes_a_cell() -> None:
         a_record(text_encoder="minilm"),
         a_record(task="captioning"),
         a_record(seed=1),
+        a_record(head_seed=1, key="head"),
         a_record(preset="small"),
         a_record(dataset=dataset),
         a_record(protocol={"words": 16}),
