@@ -22,8 +22,12 @@ from bench.system.checkpoint import Checkpoint, State, is_of_the_machine
 
 MISFIT = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What taking up a state raises where it is none of these parts."""
-MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
-"""What Adam keeps of each parameter."""
+MOMENTS: Mapping[type[torch.optim.Optimizer], set[str]] = {
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.Muon: {"momentum_buffer"},
+}
+"""What an optimizer keeps of each parameter."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -173,12 +177,15 @@ def _load(part: Part, state: State) -> None:
 
 def _check_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     """What torch itself does not look at before it takes up a state."""
+    moments = MOMENTS.get(type(optimizer))
     for own, group in zip(optimizer.param_groups, state["param_groups"], strict=True):
         if own.keys() != group.keys():
             raise ValueError("the optimizer's settings are those of another version")
         for parameter, number in zip(own["params"], group["params"], strict=True):
-            kept = state["state"].get(number, {})
-            if kept and isinstance(optimizer, torch.optim.Adam) and kept.keys() != MOMENTS:
-                raise ValueError(f"the optimizer keeps {sorted(kept)} and not {sorted(MOMENTS)}")
+            if number not in state["state"]:  # a parameter that no loss has reached
+                continue
+            kept = state["state"][number]
+            if moments is not None and kept.keys() != moments:
+                raise ValueError(f"the optimizer keeps {sorted(kept)} and not {sorted(moments)}")
             if any(value.shape not in ((), parameter.shape) for value in kept.values()):
                 raise ValueError("the optimizer's moments are of other shapes than the weights")

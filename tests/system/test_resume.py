@@ -45,17 +45,20 @@ def loop(
     rng = np.random.default_rng(5)
     batches = shuffled(7, 3, rng)
     model = nn.Sequential(nn.Linear(7, width), nn.BatchNorm1d(width), nn.Dropout(0.5), nn.Linear(width, 1))
-    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    muon = torch.optim.Muon([parameter for parameter in model.parameters() if parameter.ndim == 2], 0.02)
+    optimizer = torch.optim.Adam([parameter for parameter in model.parameters() if parameter.ndim != 2], 0.1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     own: dict[str, Part] = {"model": model, "optimizer": optimizer, "schedule": schedule, "batches": batches}
+    own["muon"] = muon
     with Resumable(own | (parts or {}), CPU, checkpoint) as training:
         for step in training.steps(STEPS):
             meanwhile(step)
             rows = next(batches)
             x = torch.eye(7)[rows] + torch.from_numpy(rng.normal(size=(3, 7))).float()
             loss = (model(x) - torch.from_numpy(rows)[:, None]).square().mean()
-            optimizer.zero_grad()
+            model.zero_grad()
             loss.backward()
+            muon.step()
             optimizer.step()
             schedule.step()
     return {**model.state_dict(), "drawn": torch.rand(1), "numpy": torch.tensor(rng.random())}
@@ -176,6 +179,8 @@ MISFITS: dict[str, Callable[[State], object]] = {
     "another size": lambda state: state["parts"]["model"].update({"3.bias": torch.zeros(2)}),
     "no moments": lambda state: without(state, "parts", "optimizer", "state", 2, "exp_avg"),
     "another moment": other_moment,
+    "no momentum": lambda state: without(state, "parts", "muon", "state", 0, "momentum_buffer"),
+    "another optimizer's moments": lambda state: state["parts"].update(muon=state["parts"]["optimizer"]),
     "no betas": lambda state: without(state, "parts", "optimizer", "param_groups", 0, "betas"),
     "no epoch": lambda state: without(state, "parts", "schedule", "last_epoch"),
     "other rows": lambda state: state["parts"]["batches"].update(left=torch.tensor([8])),

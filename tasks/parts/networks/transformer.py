@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 HEAD_WIDTH = 32
+START_OF_POSITIONS = 0.4
+"""Standard deviation of learned positions at the start: smaller than the words and codes they are added to."""
 
 
 def heads_of(width: int) -> int:
@@ -115,7 +117,7 @@ class Transformer(nn.Module):
 
     def __init__(self, width: int, layers: int, length: int, cross: bool = False) -> None:
         super().__init__()
-        self.positions = nn.Parameter(torch.randn(length, width))
+        self.positions = nn.Parameter(torch.randn(length, width) * START_OF_POSITIONS)
         self.blocks = nn.ModuleList(Block(width, cross) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
