@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing_extensions import override
 from bench.contracts.arguments import Seed
 from bench.contracts.data import Box, DataSet, Split
 from bench.data.emoji.art import ART_SHA256, NAMES, sprite
+from bench.data.emoji.even import Evenly
 from bench.data.emoji.language import PLACES, Scene, captions, questions
 from bench.data.pixels import prepared
 from bench.registry import datasets
@@ -33,8 +35,16 @@ SIDES = (0.40, 0.43, 0.46, 0.49)
 NOVEL_STEPS = (5, 11, 21, 27)
 """Kinds so many places apart (on a ring of all kinds) are seen together in "test-novel-pairs" only: each kind makes
 novel pairs with four others."""
-BUCKETS = {"test": (0,), "validation": (1,), "train": tuple(range(2, 16))}
-"""Sixteenths of all arrangements that a split may draw from (see `_bucket`), so that no two splits share a scene."""
+STREAMS = ("train", "validation", "test", "test-novel-pairs", "judge")
+"""All streams of scenes; the number of one is part of its seed."""
+BUCKETS = {
+    "test": (0,),
+    "validation": (1,),
+    "judge": (2, 3),
+    "train": tuple(range(4, 16)),
+    "test-novel-pairs": (0, 1, *range(4, 16)),
+}
+"""Sixteenths of all arrangements that a split may draw from (see `bucket`), so that no two splits share a scene."""
 
 
 @datasets.register("emoji-scenes", offers=("captions", "questions", "boxes", "masks"))
@@ -43,6 +53,10 @@ class EmojiScenes(DataSet):
     """Composed from Twemoji: 32 kinds of object, 4 corners, 8 colours; captions, questions, boxes, masks.
 
     seed: of all scenes. Scenes of a split are a stream, of which the limits take the first.
+
+    `split("judge", cache)` gives a further split, as long as "train", which is not among `splits`: no method, head or
+    generator ever sees its arrangements. It is for whoever trains a network that judges them: images and captions of
+    its own, with pairs of kinds that are novel to "train" as well. Its last scenes can be held out.
     """
 
     seed: Seed = 0
@@ -63,52 +77,97 @@ class EmojiScenes(DataSet):
         return kept_folder(folder, lambda scratch: self._prepare(name, scratch), lambda kept: prepared.read(name, kept))
 
     def _count(self, name: str) -> int:
-        kind = "test" if name.startswith("test") else name
+        kind = {"judge": "train", "test-novel-pairs": "test"}.get(name, name)
         return self.limits.get(kind, self.counts[kind])
 
     def _prepare(self, name: str, folder: Path) -> None:
         count = self._count(name)
         writer = prepared.Writer(folder, count, self.size, masks=True)
         assert writer.masks is not None
-        rng = np.random.default_rng([self.seed, self.splits.index(name)])
+        rng, words = (np.random.default_rng([self.seed, STREAMS.index(name), part]) for part in (1, 2))
+        even = Evenly(words)
         notes = prepared.Annotations()
         grounds = {(color, texture): ground(color, texture, self.size) for color in COLORS for texture in TEXTURES}
-        for image, scene in enumerate(itertools.islice(_scenes(name, rng), count)):
+        for image, scene in enumerate(itertools.islice(scenes(name, self.seed), count)):
             # textures start anywhere: aligned with a grid of codes, they would cost next to nothing
             shift = rng.integers(0, 2 * texture_step(self.size), 2)
             pixels = np.roll(grounds[scene.color, scene.texture], shift, (0, 1))
             boxes = paint_objects(scene, pixels, writer.masks[image], rng)
             writer.images[image] = np.round(pixels)
-            notes.captions.append(captions(scene, rng))
-            notes.questions += questions(scene, image, rng)
+            notes.captions.append(captions(scene, words))
+            notes.questions += questions(scene, image, words, even)
             notes.boxes += [Box(image, f"the {NAMES[kind]}", box) for kind, box in zip(scene.kinds, boxes, strict=True)]
         writer.finish(notes)
 
 
 def is_novel_pair(kind: int, other: int) -> bool:
-    """Whether two kinds are together in scenes of "test-novel-pairs" only."""
+    """Whether two kinds are together in scenes of "test-novel-pairs" only, and of "judge"."""
     return (kind - other) % len(NAMES) in NOVEL_STEPS
 
 
-def _scenes(split: str, rng: np.random.Generator) -> Iterator[Scene]:
-    """An endless stream of the scenes of a split; number, corners, colours and textures are uniform, kinds nearly."""
-    colors, novel = tuple(COLORS), split == "test-novel-pairs"
+def scenes(split: str, seed: int) -> Iterator[Scene]:
+    """An endless stream of the scenes of a split.
+
+    Numbers of objects come out even, and for each number corners, grounds and kinds do: after any number of scenes,
+    exactly but for the scenes of a round that is not over; kinds nearly, since not all of them fit what else was drawn.
+    """
+    rng = np.random.default_rng([seed, STREAMS.index(split), 0])
+    even = Evenly(rng)
+    grounds = list(itertools.product(COLORS, TEXTURES))
+    places = {number: list(itertools.permutations(range(len(PLACES)), number)) for number in (1, 2, 3)}
     while True:
-        number = int(rng.integers(2 if novel else 1, 4))
-        kinds = tuple(rng.permutation(len(NAMES))[:number].tolist())
-        while any(is_novel_pair(*pair) for pair in itertools.combinations(kinds, 2)) is not novel:
-            kinds = tuple(rng.permutation(len(NAMES))[:number].tolist())
-        corners = tuple(rng.permutation(len(PLACES))[:number].tolist())
-        color, texture = rng.integers(0, (len(colors), len(TEXTURES)))
-        scene = Scene(kinds, corners, colors[color], TEXTURES[texture])
-        if novel or _bucket(scene) in BUCKETS[split]:
-            yield scene
+        number = even.pick("number", (2, 3) if split == "test-novel-pairs" else (1, 2, 3))
+        corners = even.pick(("corners", number), places[number])
+        color, texture = even.pick(("ground", number), grounds)
+        slack, scene = 1.0, None
+        while scene is None or not _belongs(scene, split):
+            kinds = even.order(("kinds", number), range(len(NAMES)), slack)[:number]
+            scene = Scene(tuple(kinds), corners, color, texture)
+            slack *= 1.02
+        even.count(("kinds", number), scene.kinds)
+        yield scene
 
 
-def _bucket(scene: Scene) -> int:
-    """Hash of an arrangement, 0 to 15; the order in which its objects are listed does not count."""
-    placed = sorted(zip(scene.corners, scene.kinds, strict=True))
-    return zlib.crc32(repr((placed, scene.color, scene.texture)).encode()) % 16
+def _belongs(scene: Scene, split: str) -> bool:
+    """Whether a scene may be in a split."""
+    novel = any(is_novel_pair(*pair) for pair in itertools.combinations(scene.kinds, 2))
+    if split != "judge" and novel is not (split == "test-novel-pairs"):
+        return False
+    return bucket(scene) in BUCKETS[split]
+
+
+def bucket(scene: Scene) -> int:
+    """Which sixteenth of all arrangements a scene belongs to; the order in which its objects are listed does not count.
+
+    What is where says on which two of the 32 grounds it is in which bucket: by a hash, but objects that are alone in
+    one corner, of which there are few, are dealt out in turn. So every bucket has as many of each kind, corner, colour
+    and texture.
+    """
+    placed = tuple(sorted(zip(scene.corners, scene.kinds, strict=True)))
+    return (_turn(placed) + _ground_order().index((scene.color, scene.texture))) % 16
+
+
+@functools.cache
+def _ground_order() -> list[tuple[str, str]]:
+    return sorted(itertools.product(COLORS, TEXTURES), key=_hashed)
+
+
+@functools.cache
+def _alone_order(corner: int) -> list[int]:
+    """All kinds in the order in which they are dealt out, alone in this corner."""
+    return sorted(range(len(NAMES)), key=lambda kind: _hashed((corner, kind)))
+
+
+def _turn(placed: tuple[tuple[int, int], ...]) -> int:
+    """Where (corner, kind) of all objects of a scene come in turn."""
+    if len(placed) == 1:
+        ((corner, kind),) = placed
+        return _alone_order(corner).index(kind)
+    return _hashed(placed)
+
+
+def _hashed(value: object) -> int:
+    return int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:8], "big")
 
 
 def texture_step(size: int) -> int:

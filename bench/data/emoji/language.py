@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.contracts.data import Question
 from bench.data.emoji.art import NAMES
+from bench.data.emoji.even import Evenly
 
 PLACES = ("top left", "top right", "bottom left", "bottom right")
 NUMBERS = ("one", "two", "three")
@@ -48,25 +49,33 @@ def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     ]
 
 
-def questions(scene: Scene, image: int, rng: np.random.Generator) -> list[Question]:
-    """One question of each type; within a type all answers are equally likely, whatever the wording."""
+def questions(scene: Scene, image: int, rng: np.random.Generator, even: Evenly) -> list[Question]:
+    """One question of each type; within a type all answers are equally frequent, whatever the wording.
+
+    even: one for all scenes of a split, which balances what is asked: where, by the number of objects; yes and no, of
+    each kind; which object.
+    """
+    number = len(scene.kinds)
     wording = rng.integers(0, 2, 5)
-    shown, located = rng.integers(0, len(scene.kinds), 2)
-    yes = bool(rng.integers(0, 2))
+    places = dict(zip(scene.kinds, scene.corners, strict=True))
+    kinds = dict(zip(scene.corners, scene.kinds, strict=True))
+    shown = even.pick("object", scene.kinds)
+    located = even.pick(("location", number), scene.corners)
+    yes = even.pick(("yes/no", number), (True, False))
     absent = [kind for kind in range(len(NAMES)) if kind not in scene.kinds]
-    named = scene.kinds[rng.integers(0, len(scene.kinds))] if yes else absent[rng.integers(0, len(absent))]
+    named = even.pick(("named", yes), scene.kinds if yes else absent)
     answers = [
-        (OBJECT_QUESTIONS, NAMES[scene.kinds[shown]], "object"),
-        (NUMBER_QUESTIONS, NUMBERS[len(scene.kinds) - 1], "number"),
+        (OBJECT_QUESTIONS, NAMES[shown], "object"),
+        (NUMBER_QUESTIONS, NUMBERS[number - 1], "number"),
         (COLOR_QUESTIONS, scene.color, "color"),
-        (LOCATION_QUESTIONS, PLACES[scene.corners[located]], "location"),
+        (LOCATION_QUESTIONS, PLACES[located], "location"),
         (EXISTENCE_QUESTIONS, "yes" if yes else "no", "yes/no"),
     ]
     words = [
-        {"place": PLACES[scene.corners[shown]]},
+        {"place": PLACES[places[shown]]},
         {},
         {},
-        {"name": NAMES[scene.kinds[located]]},
+        {"name": NAMES[kinds[located]]},
         {"name": with_article(NAMES[named])},
     ]
     return [
