@@ -16,7 +16,7 @@ from bench.tasks.parts.generator import scores
 from bench.tasks.parts.generator.model import NoCondition
 from bench.tasks.parts.generator.task import GeneratingTask
 
-SHOWN = 16
+SHOWN = 8
 
 
 @tasks.register(

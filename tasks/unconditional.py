@@ -15,7 +15,7 @@ from bench.tasks.parts.generator import scores
 from bench.tasks.parts.generator.model import NoCondition
 from bench.tasks.parts.generator.task import GeneratingTask
 
-SHOWN = 24
+SHOWN = 16
 
 
 @tasks.register(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from bench.contracts.duties import check_declared, declared_by
@@ -22,6 +25,7 @@ from bench.records.store import RecordStore
 from bench.registry import metrics
 from bench.system.checkpoint import Checkpoint
 from bench.system.environment import peak_memory_mib
+from bench.system.files import write_atomic
 
 UNTRAINED = "made elsewhere, from other data and with another budget: not on equal terms with what was trained here"
 """Warning for every record of a tokenizer that came ready-made."""
@@ -83,7 +87,9 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     if codes is not None and codes["test"].discrete:
         result.cost["tokens_per_image"] = float(codes["test"].array[0].size)
     record = measured(cell, device, result, {name: len(split) for name, split in splits.items()})
-    stored = RecordStore(setup.place.results).write(record, result.per_example | result.statistics, result.samples)
+    if result.statistics:
+        _keep(setup.place.cache / "statistics" / f"{cell.key}.npz", result.statistics)
+    stored = RecordStore(setup.place.results).write(record, result.per_example, result.samples)
     checkpoint.clear()
     return stored
 
@@ -95,6 +101,14 @@ STAGES: Mapping[Stage, Callable[[Cell, Setup, torch.device], Record | None]] = {
     "codes": _encode,
     "cell": _evaluate,
 }
+
+
+def _keep(path: Path, statistics: Mapping[str, np.ndarray]) -> None:
+    """Keep what distances were computed from in the cache: it is ten times as much as all else in a record."""
+    packed = io.BytesIO()
+    arrays = {name: values.astype(np.float32) for name, values in statistics.items()}
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]  # of its options
+    write_atomic(path, packed.getvalue())
 
 
 def _cost(history: History) -> dict[str, float]:

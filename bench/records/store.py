@@ -69,7 +69,8 @@ class RecordStore:
 
         Args:
             record: of any status.
-            per_example: name to array [n]; stored as float32, whole numbers (ids) as int32.
+            per_example: name to array [n]; stored as float32, rounded as far as the mean bears it, whole numbers (ids)
+                as int32: see `pack_vectors`.
             samples: file name to bytes or text.
 
         Raises:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-SHOWN = 16
+SHOWN = 8
 
 
 def evenly_spaced(count: int) -> np.ndarray:
