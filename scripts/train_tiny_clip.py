@@ -2,8 +2,9 @@
 
     python scripts/train_tiny_clip.py [--steps 900] [--cache runs/cache]
 
-Writes bench/text/weights/ and prints the retrieval recall on the validation splits, which are for choosing, and on
-the test splits. Needs open_clip.
+Of easy-vqa it sees every second training image: the judge of text to image sees the others (see `train_judge.py`).
+Writes bench/text/weights/tiny_clip.* and prints the retrieval recall on the validation splits, which are for
+choosing, and on the test splits. Needs open_clip.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bench.contracts.data import Split
+from bench.contracts.method import ImageTextEncoder
 from bench.data.easy_vqa import EasyVqa
 from bench.data.emoji_scenes import EmojiScenes
 from bench.images import to_float
@@ -49,9 +51,9 @@ def build_vocabulary(splits: list[Split]) -> tuple[list[str], dict[str, list[int
     return [tokenizer.decoder[piece] for piece in kept], {w: [number[p] for p in ps] for w, ps in encoded.items()}
 
 
-def pick(split: Split, count: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
-    """Random images uint8 [count, S, S, 3] and, for each, one of its captions."""
-    rows = rng.integers(0, len(split), count)
+def pick(split: Split, count: int, part: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """Random images uint8 [count, S, S, 3] of some rows of a split and, for each, one of its captions."""
+    rows = part[rng.integers(0, len(part), count)]
     known = [split.captions[row] for row in rows.tolist()]
     return split.images[rows], [captions[int(rng.integers(0, len(captions)))] for captions in known]
 
@@ -66,8 +68,11 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: lis
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
-    """A small CLIP, initialised as open_clip does it; an average of its weights over the last steps."""
+def train(splits: list[Split], parts: list[np.ndarray], vocabulary: Vocabulary, steps: int) -> Towers:
+    """A small CLIP, initialised as open_clip does it; an average of its weights over the last steps.
+
+    parts: the rows of each split that it may see.
+    """
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
     torch.manual_seed(0)
@@ -79,7 +84,7 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.05)
     for step in range(steps):
-        picked = [pick(split, share, rng) for split, share in zip(splits, SHARES, strict=True)]
+        picked = [pick(*each, rng) for each in zip(splits, SHARES, parts, strict=True)]
         captions = [caption for _, texts in picked for caption in texts]
         images = torch.cat([to_float(pixels, CPU) for pixels, _ in picked])
         ids = torch.zeros(len(captions), TEXT["context_length"], dtype=torch.int64)
@@ -103,7 +108,7 @@ def train(splits: list[Split], vocabulary: Vocabulary, steps: int) -> Towers:
     return average.eval()
 
 
-def recall(encoder: TinyClip, split: Split, captions: list[str]) -> dict[str, float]:
+def recall(encoder: ImageTextEncoder, split: Split, captions: list[str]) -> dict[str, float]:
     """Text to image and back among the first images of a split: is a right one among the first k?
 
     captions: one for each of those images. Equal captions are all right; another that fits as well is not.
@@ -111,7 +116,7 @@ def recall(encoder: TinyClip, split: Split, captions: list[str]) -> dict[str, fl
     images = torch.cat(
         [encoder.encode_images(to_float(split.images[i : i + 100], CPU)) for i in range(0, len(captions), 100)]
     )
-    texts = encoder.encode(encoder.tokenize(captions))[1]
+    texts = encoder.encode_captions(captions)
     logits = F.normalize(texts, dim=-1) @ F.normalize(images, dim=-1).T
     same = torch.tensor([[a == b for b in captions] for a in captions])
     shares = {"chance": same.float().mean().item()}
@@ -132,7 +137,8 @@ def main() -> None:
     sets: dict[str, EmojiScenes | EasyVqa] = {"emoji-scenes": EmojiScenes(), "easy-vqa": EasyVqa()}
     splits = [data.split("train", arguments.cache) for data in sets.values()]
     pieces, words = build_vocabulary(splits)
-    model = train(splits, Vocabulary(pieces, words), arguments.steps)
+    parts = [np.arange(len(splits[0])), np.arange(0, len(splits[1]), 2)]
+    model = train(splits, parts, Vocabulary(pieces, words), arguments.steps)
     WEIGHTS.mkdir(exist_ok=True)
     state = {name: weight.detach().half().contiguous() for name, weight in model.state_dict().items()}
     save_file(state, WEIGHTS / "tiny_clip.safetensors")
@@ -143,7 +149,7 @@ def main() -> None:
             report(encoder, data.split(part, arguments.cache), f"{name} {part}")
 
 
-def report(encoder: TinyClip, split: Split, label: str) -> None:
+def report(encoder: ImageTextEncoder, split: Split, label: str) -> None:
     """Print the recall with each image's first caption, and with all its captions in turn."""
     known = split.captions[:TESTED]
     wordings = {

@@ -27,7 +27,7 @@ from bench.records import alarms
 from bench.registry import tasks
 
 BATCH = 250
-SHOWN = 16
+SHOWN = 8
 CODEBOOK = {
     "usage": codebook.usage,
     "perplexity": codebook.perplexity,
@@ -124,7 +124,7 @@ class Reconstruction(Task):
 
     def _add_distances(self, result: TaskResult, images: np.ndarray, work: Work) -> None:
         """Distances to the originals, and of two samples of originals: what chance alone gives."""
-        extractors = FeatureExtractors(self.extractors, str(work.device))
+        extractors = FeatureExtractors(self.extractors, str(work.device), images.shape[1])
         real, others = (extractors.features_of_split(work.dataset[name]) for name in ("test", "validation"))
         distances = image_sets.distances(real, extractors.features(images), paired=True, floor=(others, real))
         result.metrics |= distances.metrics

@@ -72,9 +72,12 @@ class ExtractorFacts:
     """`@extractors.register(name, ...)`.
 
     distances: names that distances on its features have in the literature; by default `fd_NAME` and `kd_NAME`.
+    smallest, largest: sides of images in pixels, beyond which its features say nothing; None where there is no bound.
     """
 
     distances: tuple[str, ...] = ()
+    smallest: int | None = None
+    largest: int | None = None
 
 
 @dataclass(frozen=True)

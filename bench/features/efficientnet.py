@@ -24,7 +24,7 @@ SIDE = 224
 PREPROCESSING = f"bicubic with antialiasing to {SIDE} px, (x - 127) / 128; mean over positions of the last block"
 
 
-@extractors.register("efficientnet-lite0")
+@extractors.register("efficientnet-lite0", smallest=64)
 class EfficientNetLite0:
     """The 320 channels of EfficientNet-Lite0's last block, averaged over positions (Tan and Le 2019, without SE).
 

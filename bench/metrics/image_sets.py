@@ -17,10 +17,11 @@ from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance, from_outside
-from bench.registry import metric_of
+from bench.registry import extractors, metric_of
 from bench.system.kept import kept, key_of
 
-DEFAULT_EXTRACTORS = ("efficientnet-lite0", "tinyclip", "inception")
+DEFAULT_EXTRACTORS = ("scene-cnn", "efficientnet-lite0", "inception")
+"""For every data set; an extractor that says nothing of images of a size is left out there (see `ExtractorFacts`)."""
 BATCH = 32
 """Small, since most extractors see each image at 224 px or more."""
 
@@ -37,22 +38,27 @@ MEASURES: Mapping[str, Callable[[Tensor, Tensor, bool], float]] = {
 
 
 class FeatureExtractors:
-    """The named extractors, without those whose weights are not on this machine.
+    """The named extractors, without those whose weights are not on this machine or that are for images of other sizes.
 
-    skipped: the distances that those would have given, by name, and why they are missing.
+    side: of the images, in pixels; None takes extractors whatever they are for.
+    missing: the others by name, and why. skipped: the distances that those would have given, by name, and why.
 
     Raises:
         UsageError: an extractor is not known.
     """
 
-    def __init__(self, names: Sequence[str], device: str) -> None:
-        self.skipped: dict[str, str] = {}
+    def __init__(self, names: Sequence[str], device: str, side: int | None = None) -> None:
+        self.missing: dict[str, str] = {}
         self._extractors: dict[str, Extractor] = {}
         for name in names:
             try:
-                self._extractors[name] = load_extractor(name, device)
+                if reason := _unfit(name, side):
+                    self.missing[name] = reason
+                else:
+                    self._extractors[name] = load_extractor(name, device)
             except DataError as error:
-                self.skipped |= dict.fromkeys(distance_names(name), str(error))
+                self.missing[name] = str(error)
+        self.skipped = {metric: why for name, why in self.missing.items() for metric in distance_names(name)}
 
     def features(self, images: np.ndarray) -> Features:
         """Features of images uint8 [N, H, W, 3], batch by batch, in main memory."""
@@ -100,8 +106,11 @@ def distances(
 
 def protocol(names: Sequence[str]) -> dict[str, object]:
     """What determines the values; an extractor's fingerprint is None where its weights are missing."""
-    extractors = {name: _fingerprint(name) for name in names}
-    return {**distance.PROTOCOL, "extractors": extractors, **from_outside.protocol("features")}
+    return {
+        **distance.PROTOCOL,
+        "extractors": {name: _fingerprint(name) for name in names},
+        **from_outside.protocol("features"),
+    }
 
 
 def _score(result: TaskResult, real: Features, generated: Features, paired: bool, variant: str, of: str) -> None:
@@ -115,6 +124,16 @@ def _score(result: TaskResult, real: Features, generated: Features, paired: bool
         for metric, compute in from_outside.registered("features").items():
             with result.attempt(metric, of, source=name, variant=variant):
                 result.add_whole(metric, compute(real[name], features), n, source=name, variant=variant)
+
+
+def _unfit(name: str, side: int | None) -> str:
+    """Why an extractor's features say nothing of images of this side, or ""."""
+    facts = extractors.get(name).facts
+    if side is not None and facts.smallest is not None and side < facts.smallest:
+        return f"{name} sees little but blur in images of {side} px; it is for {facts.smallest} px and more"
+    if side is not None and facts.largest is not None and side > facts.largest:
+        return f"{name} is for images of {facts.largest} px at most, and these have {side}"
+    return ""
 
 
 def _features(extractor: Extractor, images: np.ndarray) -> Tensor:

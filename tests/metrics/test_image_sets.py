@@ -20,7 +20,7 @@ from bench.registry import metric_of, metrics
 from bench.system.kept import key_of
 from bench.system.sealed import seal
 
-AVAILABLE = FeatureExtractors(image_sets.DEFAULT_EXTRACTORS, "cpu")
+AVAILABLE = FeatureExtractors([*image_sets.DEFAULT_EXTRACTORS, "tinyclip"], "cpu")
 SCENES = 100
 
 
@@ -55,7 +55,7 @@ def check_order(name: str, values: dict[str, float]) -> None:
         assert all(one > other for one, other in itertools.pairwise(ranks)), (name, values)
 
 
-@pytest.mark.parametrize("extractor", ["efficientnet-lite0", "tinyclip"])
+@pytest.mark.parametrize("extractor", ["efficientnet-lite0", "tinyclip", "scene-cnn"])
 def test_distances_rank_damage(extractor: str, features: dict[str, Features]) -> None:
     if extractor not in features["same"]:
         pytest.skip(f"the weights of {extractor} are missing")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.squares import COLORS, CPU, world
+from helpers.squares import CPU, world
 
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
@@ -72,14 +72,24 @@ def test_the_cost_says_how_long_an_image_takes_and_the_fit(name: str, results) -
 @pytest.mark.parametrize("name", TASKS)
 def test_a_generator_that_has_learnt_the_data_is_near_the_floor(name: str, results) -> None:
     metrics = results[name][0].metrics
-    assert metrics["kd_tinyclip"].value < 0.1 * abs(_distance_of_noise())
-    assert metrics["precision"].value > 0.9
+    assert metrics["kd_scene-cnn"].value < 0.1 * abs(_distance_of_noise())
+    assert metrics["precision_scene-cnn"].value > 0.9
 
 
 def test_captions_are_followed_and_blind_images_do_not_follow_them(results) -> None:
     real, blind = (result.metrics for result in results["t2i"])
-    assert real["clip_score_tiny-clip"].value > blind["clip_score_tiny-clip"].value + 0.1
-    assert real["clip_score_tiny-clip@novel-pairs"].n == SIZES["test-novel-pairs"]
+    own = "clip_score_tiny-clip@own-encoder"
+    assert real[own].value > blind[own].value + 0.1
+    assert real["clip_score_judge@novel-pairs"].n == SIZES["test-novel-pairs"]
+    assert real["clip_score_judge@real"] == blind["clip_score_judge@real"]
+    assert not [name for name in real if "tiny-clip" in name and not name.endswith("@own-encoder")]
+
+
+def test_a_judge_that_also_teaches_is_marked() -> None:
+    codes, dataset = made_world()
+    work = Work(codes, dataset, replace(BUDGET, steps=2), 0, CPU)
+    metrics = TextToImage(judge="tiny-clip", extractors=()).run(work).metrics
+    assert {name for name in metrics if name.startswith("clip_score")} == {"clip_score_tiny-clip@own-encoder"}
 
 
 def test_values_do_not_depend_on_whether_the_text_encoder_was_loaded_before() -> None:
@@ -94,7 +104,7 @@ def test_values_do_not_depend_on_whether_the_text_encoder_was_loaded_before() ->
 def test_completions_keep_the_given_half(results) -> None:
     _, dataset = made_world()
     blind = Completion().run(Work(None, dataset, BUDGET, 0, CPU))
-    assert blind.metrics["kd_tinyclip"].value > results["completion"][0].metrics["kd_tinyclip"].value
+    assert blind.metrics["kd_scene-cnn"].value > results["completion"][0].metrics["kd_scene-cnn"].value
 
 
 def test_a_fault_in_the_data_is_named() -> None:
@@ -123,16 +133,17 @@ def _distance_of_noise() -> float:
     dataset = made_world()[1]
     noise = np.random.default_rng(0).integers(0, 256, dataset["test"].images.shape, dtype=np.uint8)
     result = TaskResult()
-    generated.score(result, noise, Work(None, dataset, BUDGET, 0, CPU), ("tinyclip",))
-    return result.metrics["kd_tinyclip"].value
+    generated.score(result, noise, Work(None, dataset, BUDGET, 0, CPU), ("scene-cnn",))
+    return result.metrics["kd_scene-cnn"].value
 
 
-def test_without_the_extractor_precision_and_recall_are_skipped() -> None:
+def test_real_images_are_as_good_as_can_be_and_a_network_for_photographs_is_left_out() -> None:
     dataset = made_world()[1]
-    assert "efficientnet-lite0" in DEFAULT_EXTRACTORS
-    assert len(COLORS) == 4
     result = TaskResult()
     generated.score(result, np.asarray(dataset["test"].images), Work(None, dataset, BUDGET, 0, CPU), DEFAULT_EXTRACTORS)
-    assert result.metrics["precision"].value == 1
-    assert result.metrics["recall"].value == 1
-    assert result.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-6)
+    assert result.metrics["precision_scene-cnn"].value == 1
+    assert result.metrics["recall_scene-cnn"].value == 1
+    assert result.metrics["precision_scene-cnn@real"].n == SIZES["validation"]
+    assert result.metrics["fd_scene-cnn"].value == pytest.approx(0, abs=1e-6)
+    for metric in ("fd", "kd", "precision", "recall"):
+        assert "for 64 px and more" in result.skipped[f"{metric}_efficientnet-lite0"]

@@ -12,8 +12,8 @@ from bench.contracts.task import Work
 from bench.metrics import image_sets, precision_recall
 from bench.system import streams
 
-MANIFOLD = "efficientnet-lite0"
-"""The extractor whose features precision and recall are taken on."""
+REAL = "real"
+"""Variant: real validation images in the place of generated ones, which is as good as a generator can be."""
 
 
 def protocol(extractors: Sequence[str]) -> dict[str, object]:
@@ -21,7 +21,7 @@ def protocol(extractors: Sequence[str]) -> dict[str, object]:
     return {
         **image_sets.protocol(extractors),
         **precision_recall.PROTOCOL,
-        "precision and recall of": MANIFOLD,
+        "precision and recall of": "every extractor, after which they are named; @real: of the validation images",
         "reference": "the test images",
         "floor": "distance of the validation images to the test images",
     }
@@ -29,21 +29,21 @@ def protocol(extractors: Sequence[str]) -> dict[str, object]:
 
 def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequence[str]) -> None:
     """Add distances, their floor, precision and recall of images uint8 [N, H, W, 3], and the statistics behind them."""
-    networks = image_sets.FeatureExtractors(extractors, str(work.device))
+    networks = image_sets.FeatureExtractors(extractors, str(work.device), images.shape[1])
     real, validation = (networks.features_of_split(work.dataset[name]) for name in ("test", "validation"))
     generated = networks.features(images)
     distances = image_sets.distances(real, generated, False, floor=(validation, real))
     result.metrics |= distances.metrics
     result.statistics |= distances.statistics
     result.skipped |= distances.skipped | networks.skipped
-    if MANIFOLD not in generated:
-        why = networks.skipped.get(f"fd_{MANIFOLD}", f"{MANIFOLD} is not among the extractors")
-        result.skip("precision", why)
-        result.skip("recall", why)
-        return
     for metric, compute in (("precision", precision_recall.precision), ("recall", precision_recall.recall)):
-        with result.attempt(metric, "the test split"):
-            result.add(metric, compute(real[MANIFOLD], generated[MANIFOLD]))
+        for name, why in networks.missing.items():
+            result.skip(f"{metric}_{name}", why)
+        for name in generated:
+            for variant, features in (("", generated[name]), (REAL, validation[name])):
+                of = "the test split" if not variant else "the validation and test splits"
+                with result.attempt(metric, of, source=name, variant=variant):
+                    result.add(metric, compute(real[name], features), source=name, variant=variant)
 
 
 def training_images(training: Split, count: int, seed: int) -> np.ndarray:
