@@ -23,6 +23,8 @@ from bench.metrics.captions import Scored, caption_length, distinct_captions, no
 from bench.registry import tasks
 from bench.tasks.parts.language import caption_scores
 from bench.tasks.parts.language.captions import check_captions
+from bench.tasks.parts.language.named_objects import PROTOCOL as NAMED_OBJECTS
+from bench.tasks.parts.language.named_objects import objects_named
 from bench.tasks.parts.language.vocabulary import WORD, Vocabulary
 from bench.tasks.parts.networks import captioner
 from bench.tasks.parts.samples import evenly_spaced, markdown_table
@@ -50,6 +52,11 @@ OF_ALL = ("bleu", "meteor")
         Metric(
             "caption_length", higher_is_better=None, unit="words", about="Words of a caption, punctuation not counted."
         ),
+        Metric(
+            "objects_named",
+            higher_is_better=True,
+            about="Share of captions that name every object of the image once, and no other.",
+        ),
         Metric("novelty", higher_is_better=None, about="Share of captions that are no training caption."),
         Metric(
             "distinct_captions",
@@ -72,7 +79,13 @@ class Captioning(Task):
     @override
     def protocol(self) -> Mapping[str, object]:
         _, decoding = captioner.DECODERS[self.decoding]
-        return {"version": 1, "decoding": decoding, **captioner.PROTOCOL, **caption_scores.protocol()}
+        return {
+            "version": 2,
+            "decoding": decoding,
+            "objects named": NAMED_OBJECTS,
+            **captioner.PROTOCOL,
+            **caption_scores.protocol(),
+        }
 
     @override
     def run(self, work: Work) -> TaskResult:
@@ -94,6 +107,9 @@ class Captioning(Task):
         for name, split in work.tests.items():
             for metric, scored in _scores(result, split, written[name], training).items():
                 _add(result, metric, scored, split.variant)
+            with result.attempt("objects_named", f"the {name} split", variant=split.variant):
+                named = objects_named(split, written[name], work.dataset["train"].boxes)
+                result.add("objects_named", named, variant=split.variant)
         result.samples = _samples(work.dataset["test"], written["test"])
         return result
 

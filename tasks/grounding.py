@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from typing_extensions import override
 
-from bench.contracts.codes import Codes
 from bench.contracts.data import Box, Question, Split
 from bench.contracts.metric import Metric, MetricName
 from bench.contracts.result import TaskResult
@@ -50,7 +49,7 @@ GREEN, RED = (0, 170, 0), (230, 0, 0)
         ),
         Metric("box_iou", higher_is_better=True, about="Intersection over union of predicted and true boxes."),
     ),
-    blind="mean box",
+    blind="expression only",
 )
 @dataclass(frozen=True)
 class Grounding(Task):
@@ -59,19 +58,18 @@ class Grounding(Task):
     A three-layer perceptron turns the learned token's last state into a box, as in LG-VQ (arXiv 2405.14206, App. A.1)
     and TransVG (arXiv 2104.08541), whose loss it is, except that token and expression attend to an encoding of the
     codes instead of standing in one sequence with them, so that an image is encoded once for all its expressions.
-    The blind baseline is the mean training box for every expression.
+    The blind baseline is the same network without its image part.
     """
 
     @override
     def protocol(self) -> Mapping[str, object]:
         return {
-            "version": 1,
+            "version": 2,
             "score": "over expressions; right where the IoU is at least 0.5, predictions cut to the image",
             "words": f"plain vocabulary of the training expressions, cut to {WORDS - 1} words",
             "loss": "L1, summed over centre, width and height, plus generalised IoU loss",
             "steps": f"{LONGER} times those of the preset's head",
             "expressions": f"all of an image, at most {question_head.PER_IMAGE} drawn in a training step",
-            "mean box": "mean centre, width and height of the training boxes, for every expression",
             **IMAGE_CONTROLS,
             **head.PROTOCOL,
         }
@@ -91,27 +89,21 @@ class Grounding(Task):
             if not split.boxes:
                 for metric in METRICS:
                     result.skip(str(MetricName(metric, variant=split.variant)), f"the {name} split has no boxes")
-        if work.codes is None:
-            mean = _true_boxes(work.dataset["train"].boxes).mean(0)
-            for name, split in work.dataset.items():
-                if name != "train" and split.boxes:
-                    _score(result, split.variant, split.boxes, np.tile(mean, (len(split.boxes), 1)))
-        else:
-            _fit_and_score(result, work, work.codes)
+        _fit_and_score(result, work)
         return result
 
 
-def _fit_and_score(result: TaskResult, work: Work, codes: Mapping[str, Codes]) -> None:
+def _fit_and_score(result: TaskResult, work: Work) -> None:
     """Add scores of a fitted network on all splits but the training split, and of its controls on the test split."""
     vocabulary = Vocabulary(box.text for box in work.dataset["train"].boxes)
     rng = streams.generator(work.seed, "batches")
-    model = _fitted(work, codes["train"], vocabulary, rng)
+    model = _fitted(work, vocabulary, rng)
     for name, split in work.dataset.items():
         if name == "train" or not split.boxes:
             continue
-        shown = {split.variant: own_vectors(codes[name], work.device)}
-        if name == "test":
-            shown = image_controls(codes, rng, work.device)
+        shown = {split.variant: own_vectors(work.codes_of(name), work.device)}
+        if name == "test" and work.codes is not None:
+            shown = image_controls(work.codes, rng, work.device)
             skip_missing(result, shown, METRICS)
         for variant, vectors in shown.items():
             predicted = question_head.predict(model, _questions(split.boxes, vocabulary), vectors, work.device)
@@ -120,14 +112,14 @@ def _fit_and_score(result: TaskResult, work: Work, codes: Mapping[str, Codes]) -
                 result.samples = _samples(split, predicted, iou)
 
 
-def _fitted(work: Work, training: Codes, vocabulary: Vocabulary, rng: np.random.Generator) -> Grounder:
+def _fitted(work: Work, vocabulary: Vocabulary, rng: np.random.Generator) -> Grounder:
     """A network fitted to the training split."""
     make_importable()
     from torchvision.ops import box_convert, generalized_box_iou_loss
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(work.seed)
-        model = Grounder(len(vocabulary), work.budget, training).to(work.device)
+        model = Grounder(len(vocabulary), work.budget, work.codes_of("train")).to(work.device)
     boxes = work.dataset["train"].boxes
     questions, truth = _questions(boxes, vocabulary), _true_boxes(boxes)
 

@@ -23,6 +23,8 @@ from bench.system import streams
 from bench.tasks.parts.image_controls import own_vectors
 from bench.tasks.parts.language.answers import score_answers, skip_answers
 from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.random_box import PROTOCOL as RANDOM_BOX
+from bench.tasks.parts.language.random_box import random_box
 from bench.tasks.parts.language.vocabulary import Vocabulary
 from bench.tasks.parts.networks import head, question_head
 from bench.tasks.parts.networks.answerer import WORDS, Answerer
@@ -53,16 +55,18 @@ class VisualQuestionAnswering(Task):
 
     As in LG-VQ (arXiv 2405.14206, App. A.1), except that the question attends to an encoding of the codes instead of
     following them in one sequence, so that an image is encoded once for all its questions. The blind baseline is the
-    same network without its image part.
+    same network without its image part. Beside it stands, where questions name boxes, what knowing all places without
+    knowing what is where would give ("random-box").
     """
 
     @override
     def protocol(self) -> Mapping[str, object]:
         return {
-            "version": 2,
+            "version": 3,
             "score": "exact match with the answer; an answer never seen in training counts as wrong",
             "words": f"plain vocabulary of the training questions, cut to {WORDS - 1} words",
             "questions": f"all of an image, at most {question_head.PER_IMAGE} drawn in a training step",
+            "random-box": RANDOM_BOX,
             **vqa_accuracy.PROTOCOL,
             **wups.protocol(),
             **head.PROTOCOL,
@@ -108,6 +112,9 @@ class VisualQuestionAnswering(Task):
             score_answers(result, split, predicted)
             if name == "test":
                 result.samples = _samples(split, predicted)
+        if work.codes is None:
+            for kind, (chances, images) in random_box(work.dataset["train"], work.dataset["test"]).items():
+                result.add("accuracy", chances, part=kind, variant="random-box", images=images)
         return result
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Box, Split
-from bench.contracts.result import Score, TaskResult
+from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
@@ -63,26 +63,24 @@ def test_without_the_image_or_with_another_one_it_does_not_know(grounded: TaskRe
         assert grounded.metrics[f"box_accuracy{suffix}"].value < 0.4
 
 
-def test_the_mean_box_is_blind() -> None:
-    """The mean of four quarters of equal frequency is about the middle quarter, whose IoU with each is 1/7."""
+def test_without_codes_it_reads_the_expression_alone() -> None:
+    """Who cannot see what is where names at best one of four quarters each time."""
     _, dataset = made_world()
-    blind = Grounding().run(Work(None, dataset, SHORT, 0, CPU))
-    assert blind.metrics["box_accuracy"] == Score(0, len(dataset["test"].boxes), "examples", "images")
-    assert blind.metrics["box_iou"].value == pytest.approx(1 / 7, abs=0.01)
+    blind = Grounding().run(Work(None, dataset, BUDGET, 0, CPU))
+    assert blind.metrics["box_accuracy"].value < 0.4
     assert set(blind.metrics) == {
         name + suffix for name in ("box_accuracy", "box_iou") for suffix in ("", "@validation", "@novel-pairs")
     }
 
 
-def test_the_mean_box_is_right_where_all_boxes_are_the_same() -> None:
+def test_an_expression_that_says_where_it_is_needs_no_codes() -> None:
     _, dataset = made_world()
-    same = {
-        name: replace(split, boxes=[replace(box, box=(0.3, 0.6, 0.2, 0.4)) for box in split.boxes])
+    telling = {
+        name: replace(split, boxes=[replace(box, text=f"{box.box[0]:.2f} {box.box[1]:.2f}") for box in split.boxes])
         for name, split in dataset.items()
     }
-    blind = Grounding().run(Work(None, same, SHORT, 0, CPU))
-    assert blind.metrics["box_accuracy"].value == 1
-    assert blind.metrics["box_iou"].value == pytest.approx(1)
+    blind = Grounding().run(Work(None, telling, BUDGET, 0, CPU))
+    assert blind.metrics["box_accuracy"].value > 0.95
 
 
 def test_scores_are_of_expressions_and_carry_images(grounded: TaskResult) -> None:
@@ -137,7 +135,7 @@ def test_words_and_codes_both_reach_the_box() -> None:
 def test_samples_show_expressions_and_both_boxes(grounded: TaskResult) -> None:
     text = grounded.samples["grounding.md"]
     assert isinstance(text, str)
-    assert len(text.splitlines()) == 2 + 16
+    assert len(text.splitlines()) == 2 + 8
     split = made_world()[1]["test"]
     assert split.boxes[0].text in text
     # far from the true ones: a perfect prediction covers its true box

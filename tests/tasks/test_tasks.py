@@ -123,7 +123,7 @@ def test_samples_show_question_answer_and_prediction(answered: TaskResult) -> No
     text, png = answered.samples["questions.md"], answered.samples["images.png"]
     assert isinstance(text, str)
     assert isinstance(png, bytes)
-    assert len(text.splitlines()) == 2 + 16
+    assert len(text.splitlines()) == 2 + 8
     assert world()[1]["test"].questions[0].text in text
     assert png.startswith(b"\x89PNG")
 

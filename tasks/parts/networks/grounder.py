@@ -17,16 +17,17 @@ WORDS = 20
 
 
 class Grounder(nn.Module):
-    """Boxes from code vectors and expressions."""
+    """Boxes from code vectors and expressions; without training codes, from the expression alone."""
 
-    def __init__(self, words: int, budget: Budget, training: Codes) -> None:
+    def __init__(self, words: int, budget: Budget, training: Codes | None) -> None:
         super().__init__()
         width, layers = budget.width, budget.layers
-        self.reader = head.CodeReader(training, width)
-        self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
         self.token = nn.Parameter(torch.randn(width))
         self.words = nn.Embedding(words, width, padding_idx=PADDING)
-        self.expression = Transformer(width, layers, 1 + WORDS, cross=True)
+        self.expression = Transformer(width, layers, 1 + WORDS, cross=training is not None)
+        self.reader = None if training is None else head.CodeReader(training, width)
+        if training is not None:
+            self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
         self.box = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4)
         )
@@ -35,10 +36,12 @@ class Grounder(nn.Module):
         """Boxes [B * n, 4] in (0, 1): centre x, centre y, width, height.
 
         Args:
-            ids: words of n expressions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D].
+            ids: words of n expressions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D], not read by a
+                network without codes.
         """
         read = torch.cat([self.token.expand(len(ids), 1, -1), self.words(ids)], 1)  # [B * n, 1 + L, W]
         real = F.pad(ids != PADDING, (1, 0), value=True)
-        state = self.expression(read, real, self.image(self.reader(vectors)))[:, 0]  # the token's last, [B * n, W]
+        context = None if self.reader is None else self.image(self.reader(vectors))
+        state = self.expression(read, real, context)[:, 0]  # the token's last, [B * n, W]
         with torch.autocast(ids.device.type, enabled=False):  # bf16 resolves coordinates in [0, 1] to about 1/256 only
             return torch.sigmoid(self.box(state.float()))
