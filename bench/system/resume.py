@@ -24,10 +24,9 @@ MISFIT = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What taking up a state raises where it is none of these parts."""
 MOMENTS: Mapping[type[torch.optim.Optimizer], set[str]] = {
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
-    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
     torch.optim.Muon: {"momentum_buffer"},
 }
-"""What an optimizer keeps of each parameter."""
+"""What an optimizer of this kind keeps of each parameter."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -177,7 +176,7 @@ def _load(part: Part, state: State) -> None:
 
 def _check_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     """What torch itself does not look at before it takes up a state."""
-    moments = MOMENTS.get(type(optimizer))
+    moments = next((names for kind, names in MOMENTS.items() if isinstance(optimizer, kind)), None)
     for own, group in zip(optimizer.param_groups, state["param_groups"], strict=True):
         if own.keys() != group.keys():
             raise ValueError("the optimizer's settings are those of another version")

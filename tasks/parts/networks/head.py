@@ -15,6 +15,7 @@ from bench.presets import Budget
 from bench.system.checkpoint import Checkpoint
 from bench.system.progress import reporter
 from bench.system.resume import Part, Resumable
+from bench.tasks.parts.networks.muon import Muon
 from bench.tasks.parts.networks.transformer import START_OF_POSITIONS, Block
 
 SAMPLE = 2048
@@ -120,7 +121,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def _optimizers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """AdamW, and Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) where a model has transformer blocks.
+    """AdamW, and Muon where a model has transformer blocks.
 
     Muon takes hidden matrices only: with AdamW alone heads did not converge within the steps of preset `tiny`.
     """
@@ -133,7 +134,7 @@ def _optimizers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
         {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(groups, rate, betas=(0.9, 0.98), fused=True)
-    return [adamw, torch.optim.Muon(hidden, MUON_RATE, DECAY)] if hidden else [adamw]
+    return [adamw, Muon(hidden, MUON_RATE, DECAY)] if hidden else [adamw]
 
 
 def _rate(step: int, steps: int) -> float:
