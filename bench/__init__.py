@@ -7,6 +7,7 @@ A map, from the top floor to the ground: a folder uses those below it, never tho
 - `tuning`: searches arguments on validation data; each trial is a cell.
 - `experiment`: a request becomes cells, cells become records; training, encoding, engines.
 - `leaderboard`: records become tables; a pure function.
+- `noise`: how much a value moves by itself, and so how small a difference can be found.
 - `records`: what is kept of a cell, where, and what looks wrong with it.
 - `data`: one file a data set; `reading`, `pixels` and `emoji` below are what they share.
 - `metrics`: one file a family of metrics. `features`: one file a feature extractor. `text`: one file a text encoder.

@@ -25,6 +25,7 @@ FLOORS = (
     "bench.records",
     "bench.experiment",
     "bench.tuning",
+    "bench.noise",
     "bench.leaderboard",
     "bench.check",
     "bench.cli",

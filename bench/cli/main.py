@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -258,6 +259,45 @@ def leaderboard(
         terminal.show(text, end="")
     else:
         write_atomic(output, text.encode())
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def noise(
+    context: typer.Context,
+    results: Results = Path("results"),
+    first_run: Annotated[
+        bool, typer.Option("--run", help="First run what is missing; takes all other options of `run`.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File to write; RESULTS/noise.json is what the leaderboard reads.")
+    ] = None,
+    form: Annotated[Literal["text", "md", "json"], typer.Option("--format")] = "text",
+) -> None:
+    """Say how much values move by themselves (head, training, images), and how small a difference seeds can find.
+
+    Head and training are told apart by records with several --seeds and several --head-seeds.
+    """
+    from bench.noise.estimate import estimate
+    from bench.noise.report import WRITERS
+    from bench.records.store import RecordStore
+    from bench.system.files import write_atomic
+
+    status = 0
+    if first_run:
+        with contextlib.redirect_stdout(sys.stderr):
+            status = app(["run", "--results", str(results), *context.args], standalone_mode=False) or 0
+    elif context.args:
+        raise UsageError(f"noise takes {context.args[0]} only together with --run")
+    store = RecordStore(results)
+    stored = store.all()
+    for problem in stored.problems:
+        terminal.say(terminal.one_line(f"left out: {problem}"))
+    text = WRITERS[form](estimate(stored.records, store))
+    if output is None:
+        terminal.show(text, end="")
+    else:
+        write_atomic(output, text.encode())
+    raise typer.Exit(status)  # of the run: what failed says nothing of noise
 
 
 @app.command()

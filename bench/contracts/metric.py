@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 FLOOR = "floor"
 """The variant that is a property of the data, such as the distance of two samples of real images: it has no better."""
+CONTROLS = (FLOOR, "real", "no-image", "shuffled-image", "most-frequent", "random-match", "random-box")
+"""Variants, or ends of variants ("own-head-no-image"), that no codes have been read for, or not those of the image."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class MetricName(NamedTuple):
     def main(self) -> bool:
         """Whether it is the value over all examples of the test split."""
         return not (self.part or self.variant)
+
+    @property
+    def control(self) -> bool:
+        """Whether it says what is had without the codes of the right image, so that no method can be better in it."""
+        return any(self.variant == name or self.variant.endswith(f"-{name}") for name in CONTROLS)
 
     @property
     def column(self) -> str:

@@ -1,0 +1,1 @@
+"""How much a value moves by itself: with the task's seed, with the training's, with the test images."""
