@@ -30,13 +30,10 @@ class Evenly:
         picked[choice] += 1
         return choice
 
-    def order(self, purpose: Hashable, choices: Sequence[Choice], slack: float) -> list[Choice]:
-        """The choices, least picked first; those whose counts differ by less than `slack` can change places.
-
-        Nothing is counted: see `count`. For picks that may be refused, and are then asked for with more slack.
-        """
+    def order(self, purpose: Hashable, choices: Sequence[Choice]) -> list[Choice]:
+        """The choices, least picked first. Nothing is counted: whoever takes some of them says so with `count`."""
         picked = self._picked[purpose]
-        places = np.array([picked[choice] for choice in choices]) + slack * self._rng.random(len(choices))
+        places = self._rng.random(len(choices)) + [picked[choice] for choice in choices]
         return [choices[i] for i in np.argsort(places)]
 
     def count(self, purpose: Hashable, choices: Sequence[Choice]) -> None:
