@@ -4,7 +4,8 @@
 
 It learns what stands in each corner, the ground's colour and texture, and, of images that are damaged on purpose, how:
 so its features tell objects apart and also see blur, noise and blocks. No picture of any method is among what it sees.
-Writes bench/features/scene_cnn.safetensors and prints the hash to put beside it, and the accuracy on validation.
+Writes bench/features/scene_cnn.safetensors and prints the hash and the scale to put into scene_cnn.py, and the accuracy
+on validation.
 """
 
 from __future__ import annotations
@@ -121,6 +122,10 @@ def main() -> None:
     kind = torch.arange(len(validation)) % DAMAGES
     with torch.inference_mode():
         images = damaged(to_float(np.asarray(validation.images), CPU), kind, rng)
+        seen = torch.cat(
+            [network(some).mean((2, 3)) for some in to_float(np.asarray(validation.images), CPU).split(250)]
+        )
+        print(f"root mean square of the features {seen.square().mean().sqrt():.3f}")
         told = [
             torch.cat(part, 0) for part in zip(*(answers(network, heads, x) for x in images.split(250)), strict=True)
         ]

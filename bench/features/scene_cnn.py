@@ -23,11 +23,15 @@ from bench.system.files import sha256_of
 from bench.system.fingerprint import of_value
 
 WEIGHTS = Path(__file__).with_name("scene_cnn.safetensors")
-SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
+SHA256 = "ad03b1956ba5170a0eff02af626e9d65d2cce67c7a6d5d05b733d0ae2ab99cc4"
 SIDE = 32
 WIDTH = 96
 """Of the features."""
-PREPROCESSING = f"bicubic with antialiasing to {SIDE} px, x / 127.5 - 1; mean over positions of the last block"
+SCALE = 5.548
+"""Root mean square of the features of validation images, by which they are divided: kernels expect about 1."""
+PREPROCESSING = (
+    f"bicubic with antialiasing to {SIDE} px, x / 127.5 - 1; mean over positions of the last block, over {SCALE}"
+)
 
 
 class SceneNetwork(nn.Module):
@@ -86,7 +90,7 @@ class SceneCnn:
     def features(self, images: np.ndarray) -> Tensor:
         """Images uint8 [B, H, W, 3] to features float [B, 96]."""
         scaled = resized(images, SIDE, self.device).div(127.5).sub(1)
-        return self.network(scaled.contiguous(memory_format=torch.channels_last)).mean((2, 3))
+        return self.network(scaled.contiguous(memory_format=torch.channels_last)).mean((2, 3)) / SCALE
 
     @functools.cached_property
     def network(self) -> SceneNetwork:
