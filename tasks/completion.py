@@ -37,7 +37,7 @@ class Completion(GeneratingTask):
     @override
     def protocol(self) -> Mapping[str, object]:
         return {
-            "version": 1,
+            "version": 2,
             "given": "the codes of the upper half; the whole image is decoded and compared",
             **self.shared_protocol(),
         }

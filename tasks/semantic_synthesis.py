@@ -54,7 +54,7 @@ class SemanticSynthesis(GeneratingTask):
     @override
     def protocol(self) -> Mapping[str, object]:
         return {
-            "version": 1,
+            "version": 2,
             "condition": "the mask's patch behind each code, as shares of classes in cells of it; no second codebook",
             "mask_agreement": "IoU of the given mask and what a U-Net trained on real training images sees, mean over "
             "the classes in the given mask; @real: of the real test images",

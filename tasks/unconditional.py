@@ -35,7 +35,7 @@ class Unconditional(GeneratingTask):
 
     @override
     def protocol(self) -> Mapping[str, object]:
-        return {"version": 1, **self.shared_protocol()}
+        return {"version": 2, **self.shared_protocol()}
 
     @override
     def run(self, work: Work) -> TaskResult:
