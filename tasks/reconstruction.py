@@ -80,7 +80,6 @@ class Reconstruction(Task):
             "lpips weights": network and network.fingerprint(),
             **image_sets.protocol(self.extractors),
             **codebook.PROTOCOL,
-            "floor": "distance of the validation images to the test images",
             **from_outside.protocol("images"),
         }
 
@@ -123,10 +122,10 @@ class Reconstruction(Task):
         return metrics | {MetricName(other): compute for other, compute in from_outside.registered("images").items()}
 
     def _add_distances(self, result: TaskResult, images: np.ndarray, work: Work) -> None:
-        """Distances to the originals, and of two samples of originals: what chance alone gives."""
+        """Distances to the originals, and between two samples of originals: what chance alone gives."""
         extractors = FeatureExtractors(self.extractors, str(work.device), images.shape[1])
         real, others = (extractors.features_of_split(work.dataset[name]) for name in ("test", "validation"))
-        distances = image_sets.distances(real, extractors.features(images), paired=True, floor=(others, real))
+        distances = image_sets.distances(real, extractors.features(images), True, others)
         result.metrics |= distances.metrics
         result.statistics |= distances.statistics
         result.skipped |= distances.skipped | extractors.skipped

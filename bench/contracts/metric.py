@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 FLOOR = "floor"
-"""The variant that is a property of the data, such as the distance of two samples of real images: it has no better."""
+"""The variant that is a property of the data, such as the distance between two random halves of the validation and test
+images together, which are samples of one distribution: it has no better."""
 CONTROLS = (FLOOR, "real", "no-image", "shuffled-image", "most-frequent", "random-match", "random-box")
 """Variants, or ends of variants ("own-head-no-image"), that no codes have been read for, or not those of the image."""
 

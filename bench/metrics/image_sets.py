@@ -84,19 +84,18 @@ class Distances(NamedTuple):
     skipped: dict[str, str]
 
 
-def distances(
-    real: Features, generated: Features, paired: bool, floor: tuple[Features, Features] | None = None
-) -> Distances:
+def distances(real: Features, generated: Features, paired: bool, validation: Features | None = None) -> Distances:
     """Distances of generated images to real ones by every extractor.
 
     Args:
         paired: whether image i was made from real image i, as in a reconstruction.
-        floor: two independent samples of real images, whose distance is added: no generator is expected to come nearer.
+        validation: features of further real images; the distance of `two_samples` of them and the real ones is added,
+            since no generator is expected to come nearer.
     """
     result = TaskResult()
     _score(result, real, generated, paired, "", "the test split")
-    if floor is not None:
-        _score(result, *floor, paired=False, variant=FLOOR, of="the validation and test splits")
+    if validation is not None:
+        _score(result, *two_samples(validation, real), paired=False, variant=FLOOR, of="the validation and test splits")
     packed = {
         f"statistics/{distance_names(name)[0]}": distance.pack_statistics(distance.statistics([features]))
         for name, features in generated.items()
@@ -104,10 +103,27 @@ def distances(
     return Distances(result.metrics, packed, result.skipped)
 
 
+def two_samples(one: Features, other: Features) -> tuple[Features, Features]:
+    """Two random halves, of equal size and without a common image, of the images of two sets together.
+
+    The sets themselves need not be samples of one distribution: they may hold other scenes, birds or years. The halves
+    are. Always the same ones, so that the distance is a property of the data.
+    """
+    pooled = {name: torch.cat([one[name], other[name]]) for name in other}
+    count = len(next(iter(pooled.values()), ()))
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(count))
+    half = count // 2
+    first, second = (
+        {name: features[part] for name, features in pooled.items()} for part in (rows[:half], rows[half : 2 * half])
+    )
+    return first, second
+
+
 def protocol(names: Sequence[str]) -> dict[str, object]:
     """What determines the values; an extractor's fingerprint is None where its weights are missing."""
     return {
         **distance.PROTOCOL,
+        "floor": "distance between two random halves of the validation and test images together",
         "extractors": {name: _fingerprint(name) for name in names},
         **from_outside.protocol("features"),
     }

@@ -95,14 +95,32 @@ def test_metrics_per_image_rank_damage(name: str, scenes: Split, degraded: dict[
 
 def test_a_floor_is_the_distance_of_two_samples(features: dict[str, Features]) -> None:
     whole, blurred = ({"tinyclip": features[name]["tinyclip"]} for name in ("same", "blur 1"))
-    one, other = ({"tinyclip": whole["tinyclip"][start::2]} for start in (0, 1))
-    found = image_sets.distances(whole, blurred, paired=False, floor=(one, other)).metrics
+    part = {"tinyclip": whole["tinyclip"][: SCENES // 2]}
+    found = image_sets.distances(whole, blurred, False, part).metrics
+    one, other = image_sets.two_samples(part, whole)
     assert list(found) == ["fd_tinyclip", "kd_tinyclip", "fd_tinyclip@floor", "kd_tinyclip@floor"]
     assert found["fd_tinyclip"].n == SCENES
-    assert found["fd_tinyclip@floor"].n == SCENES // 2
+    assert found["fd_tinyclip@floor"].n == SCENES * 3 // 4
     expected = distance.frechet_distance_of(one["tinyclip"], other["tinyclip"], False)
     assert found["fd_tinyclip@floor"].value == expected > 0
     assert metric_of("fd_tinyclip@floor").higher_is_better is None
+
+
+def test_two_samples_are_disjoint_and_of_one_distribution() -> None:
+    """Sets far apart, mixed: their halves are as near as a permutation allows, and every image is in one of them."""
+    rng = np.random.default_rng(3)
+    near, far = (torch.from_numpy(rng.normal(mean, 1, (200, 8)).astype(np.float32)) for mean in (0, 2))
+    one, other = image_sets.two_samples({"a": near, "b": 2 * near}, {"a": far, "b": 2 * far})
+    assert torch.equal(one["b"], 2 * one["a"])
+    both = torch.cat([one["a"], other["a"]])
+    assert torch.equal(both.sort(0).values, torch.cat([near, far]).sort(0).values)
+    null = []
+    for _ in range(60):
+        rows = torch.from_numpy(rng.permutation(400))
+        null.append(distance.kernel_distance(both[rows[:200]], both[rows[200:]], False))
+    found = distance.kernel_distance(one["a"], other["a"], False)
+    assert abs(found - np.mean(null)) < 3 * np.std(null)
+    assert distance.kernel_distance(near, far, False) > np.mean(null) + 20 * np.std(null)
 
 
 def test_statistics_give_the_distance_again(features: dict[str, Features]) -> None:

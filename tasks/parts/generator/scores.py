@@ -23,7 +23,6 @@ def protocol(extractors: Sequence[str]) -> dict[str, object]:
         **precision_recall.PROTOCOL,
         "precision and recall of": "every extractor, after which they are named; @real: of the validation images",
         "reference": "the test images",
-        "floor": "distance of the validation images to the test images",
     }
 
 
@@ -32,7 +31,7 @@ def score(result: TaskResult, images: np.ndarray, work: Work, extractors: Sequen
     networks = image_sets.FeatureExtractors(extractors, str(work.device), images.shape[1])
     real, validation = (networks.features_of_split(work.dataset[name]) for name in ("test", "validation"))
     generated = networks.features(images)
-    distances = image_sets.distances(real, generated, False, floor=(validation, real))
+    distances = image_sets.distances(real, generated, False, validation)
     result.metrics |= distances.metrics
     result.statistics |= distances.statistics
     result.skipped |= distances.skipped | networks.skipped
