@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bench.contracts.codes import Codes
 from bench.contracts.duties import check_declared, declared_by
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
@@ -85,7 +87,7 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     result.cost = ({} if history is None else _cost(history)) | result.cost
     result.cost |= {"eval_s": time.perf_counter() - started, "peak_memory_mib": peak_memory_mib(device)}
     if codes is not None and codes["test"].discrete:
-        result.cost["tokens_per_image"] = float(codes["test"].array[0].size)
+        result.cost |= _rate(codes["test"])
     record = measured(cell, device, result, {name: len(split) for name, split in splits.items()})
     if result.statistics:
         _keep(setup.place.cache / "statistics" / f"{cell.key}.npz", result.statistics)
@@ -109,6 +111,13 @@ def _keep(path: Path, statistics: Mapping[str, np.ndarray]) -> None:
     arrays = {name: values.astype(np.float32) for name, values in statistics.items()}
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]  # of its options
     write_atomic(path, packed.getvalue())
+
+
+def _rate(codes: Codes) -> dict[str, float]:
+    """What an image's codes take: codes, positions of the grid, nominal bits (log2 K for each code) at a position."""
+    tokens, positions = codes.array[0].size, math.prod(codes.grid)
+    bits = math.log2(codes.codebook.shape[-2]) * tokens / positions
+    return {"tokens_per_image": float(tokens), "positions_per_image": float(positions), "bits_per_position": bits}
 
 
 def _cost(history: History) -> dict[str, float]:

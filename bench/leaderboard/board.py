@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 
 from bench.leaderboard import statistics
 from bench.leaderboard.labels import labels, protocol_differences
+from bench.leaderboard.rate_table import rate_table
+from bench.leaderboard.rates import apart, classes, rate_of
 from bench.leaderboard.tables import Column, Scope, Table, cost_table, method_of, task_table
+from bench.noise.noise import FILE, Noise, read
 from bench.records.frame import newest
 from bench.records.record import BLIND, Record
 from bench.records.store import RecordStore
@@ -38,7 +41,8 @@ class Section:
     """One data set at one preset.
 
     images: how many images of each split were used. ranked_by: each task with the metric that its ranks come from.
-    unranked: tasks that some competitor skips, so that they cannot be part of a mean over tasks.
+    unranked: tasks that some competitor skips, so that they cannot be part of a mean over tasks. apart: which methods
+    are not ranked, since they spend other bits an image. rates: bits against distortion, where records say both.
     """
 
     title: str
@@ -50,6 +54,8 @@ class Section:
     ranks: tuple[Rank, ...]
     tables: tuple[Table, ...]
     costs: Table
+    apart: str
+    rates: Table | None
 
 
 @dataclass(frozen=True)
@@ -61,25 +67,34 @@ class Leaderboard:
 
 
 def render(records: Iterable[Record], store: RecordStore | None = None) -> Leaderboard:
-    """The leaderboard of these records; `store` holds the per-example scores, without it there are fewer intervals."""
+    """The leaderboard of these records.
+
+    Args:
+        store: holds the per-example scores, and what is known of noise; without it there are fewer intervals.
+
+    Raises:
+        RecordError: the file of noises is broken.
+    """
     counting = newest(records)
+    noises = read(store.root / FILE) if store is not None else []
     sections = _grouped(counting, lambda record: (_dataset(record), record.preset))
     titles = labels(
         {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
          for place, group in sections.items()}
     )  # fmt: skip
     return Leaderboard(
-        tuple(_section(titles[place], group, store) for place, group in sections.items()), tuple(counting)
+        tuple(_section(titles[place], group, store, noises) for place, group in sections.items()), tuple(counting)
     )
 
 
-def _section(title: str, records: Sequence[Record], store: RecordStore | None) -> Section:
+def _section(title: str, records: Sequence[Record], store: RecordStore | None, noises: Sequence[Noise]) -> Section:
     methods = labels({method_of(r): (r.method.name, _arguments(r)) for r in records if r.method.name != BLIND})
     controls = {method_of(record) for record in records if record.method.control}
     tasks = _grouped(records, lambda record: record.task)
     splits = sorted({split for record in records for split in record.dataset.used})
     images = {split: max(record.dataset.used.get(split, 0) for record in records) for split in splits}
-    scope = Scope(methods, controls, images, store)
+    rates = {method: rate_of(r for r in records if method_of(r) == method) for method in methods}
+    scope = Scope(methods, controls, images, store, rates, noises)
     of_tasks = [_task_tables(task, group, scope) for task, group in tasks.items()]
     unranked = {r.task for r in records if r.status == "skipped" and method_of(r) not in controls}
     ranked = [
@@ -87,6 +102,7 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None) -
         for tables in of_tasks
         if (column := tables[0].headline) is not None and tables[0].title not in unranked
     ]
+    equal = classes({method: rates[method] for method in methods if method not in controls})
     return Section(
         title,
         records[0].dataset.name,
@@ -94,9 +110,11 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None) -
         images,
         tuple((table.title, table.columns[column]) for table, column in ranked),
         tuple(sorted(unranked)),
-        tuple(_ranks([methods[m] for m in methods if m not in controls], ranked)),
+        tuple(_ranks([methods[m] for m in (equal[0] if equal else [])], ranked)),
         tuple(table for tables in of_tasks for table in tables),
         cost_table(records, methods),
+        apart([(methods[method], rates[method]) for of_class in equal for method in of_class]),
+        rate_table([table for tables in of_tasks for table in tables]),
     )
 
 

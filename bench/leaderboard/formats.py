@@ -10,13 +10,24 @@ from typing import Any
 
 from bench.leaderboard.board import Leaderboard
 from bench.leaderboard.comparison import TableValue
-from bench.leaderboard.markdown import EMPTY, HASH_DIGITS, decimals_of, heading, parts_of, shown, to_markdown
+from bench.leaderboard.markdown import (
+    EMPTY,
+    HASH_DIGITS,
+    decimals_of,
+    heading,
+    parts_of,
+    rate_shown,
+    shown,
+    to_markdown,
+)
 from bench.leaderboard.tables import Table
 from bench.records.frame import to_frame
 from bench.system.terminal import visible
 
 TEX = {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---", "\\": r"\textbackslash{}"}
 TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+RATED = ("bits", "tokens")
+"""Columns after the metrics: at a position, of an image."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Beginnings of cells that spreadsheets work out."""
 
@@ -27,13 +38,15 @@ def to_tex(board: Leaderboard) -> str:
     for section in board.sections:
         for table in section.tables:
             columns = parts_of(table)[0]
+            rated = RATED if any(row.rate is not None for row in table.rows) else ()
             caption = f"{table.title} on {section.title}, protocol {table.protocol[:HASH_DIGITS]}."
             lines += [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}"]
-            lines += [rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\toprule"]
-            lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns)]), r"\midrule"]
+            lines += [rf"\begin{{tabular}}{{l{'r' * (len(columns) + len(rated))}}}", r"\toprule"]
+            lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns), *rated]), r"\midrule"]
             for row in table.rows:
                 label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
-                lines.append(_tex_row([label, *(_tex_value(row.values[i], decimals_of(table, i)) for i in columns)]))
+                values = [_tex_value(row.values[i], decimals_of(table, i)) for i in columns]
+                lines.append(_tex_row([label, *values, *(map(_tex, rate_shown(row)) if rated else ())]))
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(lines) + "\n"
 
@@ -65,6 +78,8 @@ def to_json(board: Leaderboard) -> str:
             "ranked_by": {task: column.name for task, column in section.ranked_by},
             "ranks": [{"method": rank.label, "mean": rank.mean, "of_tasks": rank.of_tasks} for rank in section.ranks],
             "tables": [_as_json(table) for table in section.tables],
+            "apart": section.apart,
+            "rates": None if section.rates is None else _as_json(section.rates),
         }
         for section in board.sections
     ]
@@ -100,6 +115,8 @@ def _as_json(table: Table) -> dict[str, Any]:
             "method": row.label,
             "reference": row.reference,
             "notes": row.notes,
+            "bits_per_position": row.rate and row.rate.bits,
+            "tokens_per_image": row.rate and row.rate.tokens,
             "metrics": {
                 column.name: {
                     "mean": value.estimate.mean,

@@ -11,7 +11,9 @@ from bench.contracts.metric import MetricName
 from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.notes import NO_RECORD
-from bench.leaderboard.tables import Column, Table
+from bench.leaderboard.rates import apart
+from bench.leaderboard.tables import Column, Row, Table
+from bench.noise.report import sentence
 from bench.system.terminal import visible
 
 WIDE = 8
@@ -35,7 +37,11 @@ column without ± nothing could be tested and only the best value is bold.
 *Italic*: not in the competition. A blind baseline never sees the codes: a method near it has learnt nothing from them.
 A control bounds what a codebook can do. `identity`: nothing is quantized. `random-codebook`: frozen codes, learnt
 encoder. `untrained`: neither is learnt.
+`bits` at each position of the code grid, nominal; `tokens` an image. Only methods of equal bits an image compete.
 — is a missing value; the note beside the method says why."""
+RATE_NOTE = """\
+All methods, fewest bits first. Bits are nominal, log2 K for each code; the entropy is that of how often codes are
+chosen."""
 COST_NOTE = "Mean over a method's cells, measured where each ran: compare seconds within one machine only."
 
 
@@ -52,6 +58,9 @@ def to_markdown(board: Leaderboard) -> str:
             if table.differs:
                 lines += ["", f"Not comparable with the first table of this task: {_plain('; '.join(table.differs))}."]
             lines += _task(table)
+        if section.rates is not None:
+            rates = section.rates
+            lines += ["", "### Rate and distortion", "", *_grid(rates, range(len(rates.columns)), []), "", RATE_NOTE]
         if section.costs.columns:
             lines += ["", "### Cost", "", *_grid(section.costs, range(len(section.costs.columns)), []), "", COST_NOTE]
     return "\n".join(lines) + "\n"
@@ -119,6 +128,8 @@ def _ranking(section: Section) -> list[str]:
         lines += ["", "No mean rank without all tasks: it would reward what was left out."]
     if section.unranked:
         lines += ["", f"Not ranked, since not for every method: {_plain(', '.join(section.unranked))}."]
+    if section.apart:
+        lines += ["", _plain(section.apart)]
     return lines
 
 
@@ -133,6 +144,11 @@ def _task(table: Table) -> list[str]:
     over = {str(value.over) for row in table.rows for value in row.values if value is not None and value.over}
     if over:
         lines += ["", _interval_note(over)]
+    other = apart([(row.label, row.rate) for row in table.rows if not row.reference])
+    if other:
+        lines += ["", _plain(other)]
+    if table.noise is not None:
+        lines += ["", _plain(sentence(table.noise))]
     if table.unmeasured:
         lines += ["", f"Not measured: {_plain('; '.join(table.unmeasured))}."]
     if absent:
@@ -151,15 +167,21 @@ def _interval_note(over: set[str]) -> str:
 
 
 def _grid(table: Table, part: Sequence[int], notes: list[str]) -> list[str]:
-    """Some columns of a table, then examples and seeds behind the first of them that has a direction."""
+    """Some columns of a table, then examples and seeds behind the first of them that has a direction.
+
+    Bits at a position and tokens an image follow, where any record says them; a table of rates has them already.
+    """
     counted = [i for i in part if table.columns[i].higher_is_better is not None][:1]
-    lines = _head(["method", *(_plain(heading(table.columns[i])) for i in part), *(("n", "seeds") if counted else ())])
+    rated = any(row.rate is not None for row in table.rows)
+    behind = (*(("n", "seeds") if counted else ()), *(("bits", "tokens") if rated else ()))
+    lines = _head(["method", *(_plain(heading(table.columns[i])) for i in part), *behind])
     for row in table.rows:
         label = f"*{_plain(row.label)}*" if row.reference else _plain(row.label)
         marks = "".join(f" [{notes.index(note) + 1}]" for note in row.notes)
         texts = [_bold_if_tied(row.values[i], decimals_of(table, i)) for i in part]
         counts = [count for i in counted for count in _counts(row.values[i])]
-        lines.append(_line([label + marks, *texts, *counts]))
+        rates = rate_shown(row) if rated else ()
+        lines.append(_line([label + marks, *texts, *counts, *rates]))
     return lines
 
 
@@ -170,6 +192,11 @@ def _bold_if_tied(value: TableValue | None, decimals: int) -> str:
 
 def _counts(value: TableValue | None) -> tuple[str, str]:
     return (MISSING, MISSING) if value is None else (f"{value.n:,}", str(value.seeds))
+
+
+def rate_shown(row: Row) -> tuple[str, str]:
+    """Bits at a position and tokens an image, or dashes."""
+    return (MISSING, MISSING) if row.rate is None else (f"{row.rate.bits:.4g}", f"{row.rate.tokens:,}")
 
 
 def _head(texts: Sequence[str]) -> list[str]:

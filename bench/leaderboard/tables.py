@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench import registry
@@ -14,10 +14,13 @@ from bench.contracts.metric import MetricName
 from bench.errors import RecordError
 from bench.leaderboard.comparison import Scores, TableValue, mark_ties, table_value
 from bench.leaderboard.notes import far_from_controls, notes
+from bench.leaderboard.rates import Rate, classes
 from bench.leaderboard.repeats import merged
 from bench.leaderboard.statistics import Estimate
+from bench.noise.estimate import place_of
+from bench.noise.noise import Noise
 from bench.records.frame import costs
-from bench.records.record import BLIND, Record
+from bench.records.record import BLIND, Measured, Record
 from bench.records.store import RecordStore
 
 if TYPE_CHECKING:
@@ -38,20 +41,22 @@ class Row:
     """A method with certain arguments. values: one a column, None where it is missing. notes: become footnotes.
 
     reference: a blind baseline or a control, which is shown beside the methods but not ranked among them.
+    rate: what its codes cost, None where it has none or its records do not say.
     """
 
     label: str
     reference: bool
     values: tuple[TableValue | None, ...]
     notes: tuple[str, ...] = ()
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, best first, then controls and blind baselines.
+    """Rows, best first within a class of equal bits an image, then controls and blind baselines.
 
     differs: what sets this protocol apart from the task's first table. unmeasured: metrics that some record lacks, and
-    why.
+    why. noise: of the headline metric, where it is known.
     """
 
     title: str
@@ -60,6 +65,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     unmeasured: tuple[str, ...] = ()
+    noise: Noise | None = None
 
     @property
     def headline(self) -> int | None:
@@ -75,6 +81,8 @@ class Scope:
     references: those of them that are controls or blind baselines.
     images: how many of each split the section's methods used; a row that used others says so.
     store: where per-example scores are; None where they are not to be used.
+    rates: of the rows.
+    noises: what is known of the noise of any metric.
     elsewhere: rows that have a record of this task under another protocol.
     differs: what sets this protocol apart from the task's first table.
     """
@@ -83,6 +91,8 @@ class Scope:
     references: AbstractSet[Hashable]
     images: Mapping[str, int]
     store: RecordStore | None
+    rates: Mapping[Hashable, Rate | None] = field(default_factory=dict)
+    noises: Sequence[Noise] = ()
     elsewhere: AbstractSet[Hashable] = frozenset()
     differs: Sequence[str] = ()
 
@@ -103,23 +113,29 @@ def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
     ok, scores = _one_a_training(ok, read)
     columns = _columns(task, records)
     competing = sum(method not in scope.references for method in methods)
+    equal = classes({row: scope.rates.get(methods[row]) for row in range(competing)})
     by_column = []
     for column in columns:
         values = [table_value(of_row, column.name, scores) for of_row in ok]
         if column.higher_is_better is not None:
-            values[:competing] = mark_ties(
-                values[:competing], ok[:competing], column.name, column.higher_is_better, scores
-            )
+            for members in equal:
+                few = [values[row] for row in members], [ok[row] for row in members]
+                marked = mark_ties(*few, column.name, column.higher_is_better, scores)
+                values = [dict(zip(members, marked, strict=True)).get(row, value) for row, value in enumerate(values)]
         by_column.append(values)
     rows = []
     for i, method in enumerate(methods):
         of_row = notes(of_method[method], method in scope.elsewhere, scope.images, unreadable)
         far = far_from_controls(ok[i], ok[competing:]) if i < competing else []
         row_values = tuple(values[i] for values in by_column)
-        rows.append(Row(scope.labels[method], method in scope.references, row_values, (*of_row, *far)))
+        rate = scope.rates.get(method)
+        rows.append(Row(scope.labels[method], method in scope.references, row_values, (*of_row, *far), rate))
     unmeasured = sorted({f"{name} ({why})" for record in records for name, why in record.skipped.items()})
     protocol = records[0].protocol_hash
-    return _sorted(Table(task, protocol, tuple(scope.differs), tuple(columns), tuple(rows), tuple(unmeasured)))
+    table = _sorted(Table(task, protocol, tuple(scope.differs), tuple(columns), tuple(rows), tuple(unmeasured)))
+    headline = None if table.headline is None else table.columns[table.headline].name
+    of_headline = (noise for noise in scope.noises if noise.metric == headline and noise.place == place_of(records[0]))
+    return dataclasses.replace(table, noise=next(of_headline, None))
 
 
 def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Table:
@@ -161,7 +177,10 @@ def _one_a_training(rows: Sequence[list[Record]], read: Scores) -> tuple[list[li
 
 
 def _columns(task: str, records: Sequence[Record]) -> list[Column]:
-    """Main metrics in the order the task declares them, then their variants ("accuracy/color", "psnr@novel-pairs")."""
+    """Main metrics in the order the task declares them, then their variants ("accuracy/color", "psnr@novel-pairs").
+
+    A control of a metric ("accuracy@no-image") has no direction: nobody is better for having more of it.
+    """
     declared = registry.metric_names(task)
     measured = {name: value for record in records for name, value in sorted(record.metrics.items())}
 
@@ -170,18 +189,25 @@ def _columns(task: str, records: Sequence[Record]) -> list[Column]:
         variant = str(name._replace(metric="", source=""))
         return variant, declared.index(name.metric) if name.metric in declared else len(declared), text
 
-    return [Column(n, measured[n].higher_is_better, measured[n].unit) for n in sorted(measured, key=place)]
+    return [Column(n, _direction(n, measured[n]), measured[n].unit) for n in sorted(measured, key=place)]
+
+
+def _direction(name: str, measured: Measured) -> bool | None:
+    return None if MetricName.parse(name).control else measured.higher_is_better
 
 
 def _sorted(table: Table) -> Table:
-    """Best first; references after methods, and rows without a value after those with one."""
+    """Best first among equal bits; references after methods, and rows without a value after those with one."""
     column = table.headline
+    competing = {row.label: row.rate for row in table.rows if not row.reference}
+    class_of = {label: number for number, members in enumerate(classes(competing)) for label in members}
 
-    def place(row: Row) -> tuple[bool, bool, float, str]:
+    def place(row: Row) -> tuple[bool, int, bool, float, str]:
         value = None if column is None else row.values[column]
+        rank = class_of.get(row.label, 0)
         if column is None or value is None:
-            return row.reference, True, 0.0, row.label
+            return row.reference, rank, True, 0.0, row.label
         sign = -1 if table.columns[column].higher_is_better else 1
-        return row.reference, False, sign * value.estimate.mean, row.label
+        return row.reference, rank, False, sign * value.estimate.mean, row.label
 
     return dataclasses.replace(table, rows=tuple(sorted(table.rows, key=place)))
