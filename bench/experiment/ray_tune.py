@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,20 +96,73 @@ def run(schedule: Schedule, setup: Setup, conclusion: Conclusion, parallel: int 
     """
     ready = _Ready(schedule, conclusion)
     jobs = schedule.jobs
+    work_off(
+        tune.with_resources(
+            tune.with_parameters(_Runner, jobs=dict(jobs), setup=setup),
+            lambda config: _resources(jobs[config["job"]], setup),
+        ),
+        ready,
+        parallel,
+        schedule.retries,
+        callbacks=[_Watch(ready, conclusion)],
+    )
+
+
+class Suggesting(Searcher):
+    """Says what runs next, and needs nothing that Tune keeps: the record store knows what is done.
+
+    error: why nothing can go on, or None.
+    """
+
+    error: BenchError | None = None
+
+    def set_search_properties(self, *arguments: Any, **named: Any) -> bool:  # noqa: ARG002 - nothing to be told
+        """Nothing is optimised here."""
+        return True
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, likewise."""
+
+
+def work_off(
+    trainable: Any,
+    suggesting: Suggesting,
+    parallel: int | None,
+    retries: int,
+    scheduler: Any = None,
+    callbacks: Sequence[tune.Callback] = (),
+) -> None:
+    """Let Tune run all that is suggested, with actors that are used again, and leave Ray.
+
+    Args:
+        trainable: with its resources. suggesting: what runs next. parallel: at once at most.
+        retries: of what lost its worker or machine. scheduler: Tune's, None runs each trial to its end.
+        callbacks: Tune's.
+
+    Raises:
+        BenchError: what `suggesting` says, or Ray itself broke down.
+        Stopped: a signal asked for it.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix="tune") as storage:
-            runner = tune.with_parameters(_Runner, jobs=dict(jobs), setup=setup)
             tuner = tune.Tuner(
-                tune.with_resources(runner, lambda config: _resources(jobs[config["job"]], setup)),
+                trainable,
                 tune_config=tune.TuneConfig(
-                    search_alg=ready, num_samples=-1, max_concurrent_trials=parallel, reuse_actors=True
+                    search_alg=suggesting,
+                    scheduler=scheduler,
+                    num_samples=-1,
+                    max_concurrent_trials=parallel,
+                    reuse_actors=True,
                 ),
                 run_config=tune.RunConfig(
                     storage_path=storage,
                     verbose=0,
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=schedule.retries),
-                    callbacks=[_Watch(ready, conclusion)],
+                    failure_config=tune.FailureConfig(max_failures=retries),
+                    callbacks=list(callbacks),
                 ),
             )
             try:
@@ -117,16 +170,16 @@ def run(schedule: Schedule, setup: Setup, conclusion: Conclusion, parallel: int 
             except Exception as error:
                 if (stopped := asked()) is not None:
                     raise stopped from None
-                if ready.error is None:
+                if suggesting.error is None:
                     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                     raise BenchError(f"Ray broke down: {first}; run the same command to go on") from error
     finally:
         ray.shutdown()
-    if ready.error is not None:
-        raise ready.error
+    if suggesting.error is not None:
+        raise suggesting.error
 
 
-class _Ready(Searcher):
+class _Ready(Suggesting):
     """Suggests jobs that may start, and notes how they end."""
 
     def __init__(self, schedule: Schedule, conclusion: Conclusion) -> None:
@@ -134,10 +187,6 @@ class _Ready(Searcher):
         self.schedule = schedule
         self.conclusion = conclusion
         self.of_trial: dict[str, Job] = {}
-        self.error: BenchError | None = None
-
-    def set_search_properties(self, *arguments: Any, **named: Any) -> bool:  # noqa: ARG002 - nothing is optimised
-        return True
 
     def suggest(self, trial_id: str) -> Any:
         if self.schedule.over or self.error is not None:
@@ -160,12 +209,6 @@ class _Ready(Searcher):
         except BenchError as stop:
             self.error = stop
             raise
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the record store knows what is done."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing of a run, which Tune would pickle for a restore; a terminal cannot be pickled."""

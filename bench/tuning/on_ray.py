@@ -6,20 +6,18 @@ another. What is recorded already is read and not run, so that nothing depends o
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 from ray.tune.search import Searcher
 from typing_extensions import override
 
 from bench.errors import BenchError
-from bench.experiment.stopping import asked
+from bench.experiment.ray_tune import Suggesting, work_off
 from bench.experiment.supervise import Worker
 from bench.tuning.attempt import Conditions, complete
 from bench.tuning.sampling import Sampler
@@ -65,43 +63,20 @@ def run(
         BenchError: the search cannot go on, or Ray itself broke down.
     """
     search = _Search(waiting, begin, sampler, report)
-    try:
-        with tempfile.TemporaryDirectory(prefix="tune") as storage:
-            tuner = tune.Tuner(
-                tune.with_resources(
-                    tune.with_parameters(_Attempt, conditions=conditions),
-                    lambda config: _resources(config["todo"].trial, conditions),
-                ),
-                tune_config=tune.TuneConfig(
-                    search_alg=search,
-                    scheduler=EachStudy(tuning) if len(tuning.rungs) > 1 else None,
-                    num_samples=-1,
-                    max_concurrent_trials=parallel,
-                    reuse_actors=True,
-                ),
-                run_config=tune.RunConfig(
-                    storage_path=storage,
-                    verbose=0,
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=conditions.retries),
-                ),
-            )
-            try:
-                tuner.fit()
-            except Exception as error:
-                if (stopped := asked()) is not None:
-                    raise stopped from None
-                if search.error is None:
-                    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                    raise BenchError(f"Ray broke down: {first}; run the same command to go on") from error
-    finally:
-        ray.shutdown()
-    if search.error is not None:
-        raise search.error
+    work_off(
+        tune.with_resources(
+            tune.with_parameters(_Attempt, conditions=conditions),
+            lambda config: _resources(config["todo"].trial, conditions),
+        ),
+        search,
+        parallel,
+        conditions.retries,
+        scheduler=EachStudy(tuning) if len(tuning.rungs) > 1 else None,
+    )
     return search.begun
 
 
-class _Search(Searcher):
+class _Search(Suggesting):
     """Asks the sampler for values, and tells it what came of them."""
 
     def __init__(self, waiting: Iterable[tuple[Study, int]], begin: Begin, sampler: Sampler, report: Report) -> None:
@@ -112,10 +87,6 @@ class _Search(Searcher):
         self.report = report
         self.begun: list[Trial] = []
         self.running: dict[str, Trial] = {}
-        self.error: BenchError | None = None
-
-    def set_search_properties(self, *arguments: Any, **named: Any) -> bool:  # noqa: ARG002 - the sampler knows them
-        return True
 
     def suggest(self, trial_id: str) -> Any:
         if self.error is not None or not self.waiting:
@@ -140,12 +111,6 @@ class _Search(Searcher):
             raise self.error
         self._report(trial, result)
         self.sampler.tell(trial.study, trial.number, result.get(VALUE), result[QUARTERS] == WHOLE)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the records know what is done."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
 
     def _report(self, trial: Trial, result: dict[str, Any]) -> None:
         rung = next(rung for rung in trial.rungs if rung.quarters == result[QUARTERS])

@@ -48,7 +48,7 @@ def by_task(tmp_path: Path) -> dict[tuple[str, str], Record]:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
