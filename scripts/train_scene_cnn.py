@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from bench.data.emoji.art import NAMES
 from bench.data.emoji.language import PLACES, Scene
-from bench.data.emoji_scenes import COLORS, TEXTURES, EmojiScenes, scenes
+from bench.data.emoji.paint import COLORS, TEXTURES
+from bench.data.emoji_scenes import EmojiScenes, scenes
 from bench.features.scene_cnn import WEIGHTS, WIDTH, SceneNetwork
 from bench.images import to_float
 from bench.system.files import sha256_of

@@ -13,7 +13,9 @@ from bench.data.emoji import art as emoji_art
 from bench.data.emoji.art import NAMES
 from bench.data.emoji.even import Evenly
 from bench.data.emoji.language import NUMBERS, PLACES, Scene, joined, questions, with_article
-from bench.data.emoji_scenes import COLORS, STREAMS, TEXTURES, EmojiScenes, bucket, is_novel_pair, scenes
+from bench.data.emoji.paint import COLORS, TEXTURES
+from bench.data.emoji.splits import STREAMS, bucket, is_novel_pair
+from bench.data.emoji_scenes import EmojiScenes, scenes
 from bench.errors import DataError
 
 

@@ -1,1 +1,1 @@
-"""What the data set emoji-scenes is composed of: art, and language about a scene."""
+"""What the data sets of emoji scenes are composed of: art, draws that come out even, language, pixels, splits."""

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.contracts.data import Question
+from bench.data.emoji.art import NAMES
+from bench.data.emoji.even import Evenly
+from bench.data.emoji.fine_questions import COUNTS, category, fine_questions
+from bench.data.emoji.language import PLACES, Scene, with_article
+from bench.data.emoji.splits import is_novel_pair
+from bench.data.emoji_details import EmojiDetails, scenes
+
+SPLITS = EmojiDetails.splits
+CHANCE = {"object": 1 / 32, "count": 1 / 4, "texture": 1 / 4, "relation": 1 / 2, "yes/no": 1 / 2}
+
+
+def asked_of(name: str, count: int) -> list[tuple[Scene, Question]]:
+    rng = np.random.default_rng(0)
+    even = Evenly(rng)
+    numbered = enumerate(itertools.islice(scenes(name, 0), count))
+    return [(scene, question) for image, scene in numbered for question in fine_questions(scene, image, rng, even)]
+
+
+def test_no_arrangement_is_in_two_splits() -> None:
+    seen: dict[object, str] = {}
+    for name in SPLITS:
+        for scene in itertools.islice(scenes(name, 0), 2000):
+            placed = frozenset(zip(scene.corners, scene.kinds, strict=True))
+            assert seen.setdefault((placed, scene.color, scene.texture), name) == name
+            novel = [is_novel_pair(*pair) for pair in itertools.combinations(scene.kinds, 2)]
+            assert any(novel) is (name == "test-novel-pairs")
+
+
+@pytest.mark.parametrize("count", [240, 2000])
+@pytest.mark.parametrize("name", SPLITS)
+def test_answers_are_even(name: str, count: int) -> None:
+    """In every type, and of every category that is counted; also of the first scenes alone."""
+    answers: dict[object, Counter[str]] = defaultdict(Counter)
+    for _, question in asked_of(name, count):
+        answers[question.kind][question.answer] += 1
+        if question.kind == "count":
+            answers[question.text.split()[2]][question.answer] += 1
+    assert {kind: len(answers[kind]) for kind in CHANCE} == {kind: round(1 / chance) for kind, chance in CHANCE.items()}
+    assert len(answers) == len(CHANCE) + 3
+    assert all(max(counts.values()) - min(counts.values()) <= 5 for counts in answers.values()), answers
+
+
+@pytest.mark.parametrize("name", SPLITS[1:])
+def test_a_question_does_not_give_its_answer_away(name: str) -> None:
+    """The most frequent training answer to the same words is right as often as chance, within four deviations."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, question in asked_of("train", 4000):
+        answers[question.text][question.answer] += 1
+    right: dict[str, list[bool]] = defaultdict(list)
+    for _, question in asked_of(name, 2000):
+        guess = answers[question.text].most_common(1)
+        right[question.kind].append(bool(guess) and guess[0][0] == question.answer)
+    for kind, chance in CHANCE.items():
+        tolerance = 4 * np.sqrt(chance * (1 - chance) / 2000)
+        most = chance + tolerance
+        # a relation of two objects that training did not ask about has no guess
+        assert (0 if kind == "relation" else chance - tolerance) < np.mean(right[kind]) < most, kind
+
+
+def test_answers_are_right(tmp_path: Path) -> None:
+    """Worked out again from masks and boxes, which are painted."""
+    split = EmojiDetails(limits={"test": 300}).split("test", tmp_path)
+    assert split.masks is not None
+    centres: dict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for box in split.boxes:
+        centres[box.image][box.text.removeprefix("the ")] = box.box[:2]
+    seen: Counter[str] = Counter()
+    for question in split.questions:
+        here = centres[question.image]
+        words = question.text.rstrip("?")
+        kinds = [int(kind) - 1 for kind in np.unique(split.masks[question.image]) if kind]
+        assert sorted(NAMES.index(name) for name in here) == kinds
+        assert len(kinds) == 3
+        if question.kind == "object":
+            x, y = here[question.answer]
+            assert PLACES[2 * (y > 0.5) + (x > 0.5)] in words
+        elif question.kind == "count":
+            assert COUNTS[sum(category(kind) == words.split()[2] for kind in kinds)] == question.answer
+        elif question.kind == "texture":
+            shown = question.answer in split.captions[question.image][0]
+            assert shown or question.answer == "plain"
+        elif question.kind == "relation":
+            assert holds(words, here) is (question.answer == "yes")
+        else:
+            assert any(words.endswith(f" {with_article(name)}") for name in here) is (question.answer == "yes")
+        seen[question.kind] += 1
+    assert dict(seen) == dict.fromkeys(CHANCE, 300)
+
+
+def holds(words: str, here: dict[str, tuple[float, float]]) -> bool:
+    """What a question about two objects says, judged by which halves their centres are in."""
+    relation = next(said for said in ("left of", "right of", "above", "below") if f" {said} " in words)
+    first, second = (text.rpartition("the ")[2].split(" ")[0] for text in words.split(f" {relation} "))
+    axis = 0 if relation in ("left of", "right of") else 1
+    one, other = (here[name][axis] > 0.5 for name in (first, second))
+    assert one != other
+    return one < other if relation in ("left of", "above") else one > other
+
+
+def test_absent_kinds_look_like_present_ones() -> None:
+    for scene, question in asked_of("test", 400):
+        if question.kind == "yes/no" and question.answer == "no":
+            named = [kind for kind, name in enumerate(NAMES) if question.text.endswith(f" {with_article(name)}?")]
+            assert category(named[0]) in {category(kind) for kind in scene.kinds}
