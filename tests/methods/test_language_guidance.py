@@ -21,6 +21,7 @@ from bench.methods.parts.language.losses import (
     masked_text_loss,
     relationship_loss,
 )
+from bench.methods.parts.language.modules import CodeTransformer, TextDecoder
 from bench.methods.parts.language.variants import VARIANTS
 from bench.presets import PRESETS
 from bench.text.words import word_positions
@@ -28,6 +29,22 @@ from bench.text.words import word_positions
 SMOKE = PRESETS["smoke"]
 TEXT = SmallText()
 TEXT_LOSSES = ("gsa", "mtp", "ras")
+
+
+def test_modules_start_as_released() -> None:
+    """Standard deviations of CLIP's own start (width 256, two layers); attention biases of the decoder are uniform."""
+    torch.manual_seed(0)
+    block = CodeTransformer(16, 256, 512).blocks[0]
+    assert isinstance(block, torch.nn.TransformerEncoderLayer)
+    weights = (
+        block.self_attn.in_proj_weight,
+        block.self_attn.out_proj.weight,
+        block.linear1.weight,
+        block.linear2.weight,
+    )
+    assert [weight.std().item() for weight in weights] == pytest.approx([0.0625, 0.03125, 0.0442, 0.03125], rel=0.02)
+    attention = next(part for part in TextDecoder(256, 0.0).modules() if isinstance(part, torch.nn.MultiheadAttention))
+    assert attention.in_proj_bias.abs().max().item() == pytest.approx(1 / 16, rel=0.02)
 
 
 def test_global_alignment_known_answers() -> None:

@@ -24,7 +24,7 @@ def small_parameter(*shape: int) -> nn.Parameter:
 
 
 class CodeTransformer(nn.Module):
-    """CLIP's image transformer on the codes of an image, with a class token in front."""
+    """CLIP's image transformer on the codes of an image, with a class token in front; it starts as CLIP does."""
 
     def __init__(self, positions: int, width: int, text_width: int) -> None:
         super().__init__()
@@ -38,6 +38,12 @@ class CodeTransformer(nn.Module):
             ]
         )
         self.projection = small_parameter(width, text_width)
+        for block in self.blocks:
+            assert isinstance(block, nn.TransformerEncoderLayer)
+            nn.init.normal_(block.self_attn.in_proj_weight, std=width**-0.5)
+            nn.init.normal_(block.linear1.weight, std=(2 * width) ** -0.5)
+            for last in (block.self_attn.out_proj.weight, block.linear2.weight):  # what adds to the residual stream
+                nn.init.normal_(last, std=(width * 2 * LAYERS) ** -0.5)
 
     @override
     def forward(self, codes: Tensor) -> Tensor:
@@ -62,6 +68,8 @@ class TextDecoder(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.MultiheadAttention):
                 part.dropout = 0.0  # released: none on attention weights
+                for bias in (part.in_proj_bias, part.out_proj.bias):  # zero in torch's class, a linear layer's there
+                    nn.init.uniform_(bias, -(width**-0.5), width**-0.5)
 
     @override
     def forward(self, text: Tensor, visual: Tensor, padding: Tensor | None) -> Tensor:
