@@ -59,7 +59,7 @@ def main() -> None:
     shown = splits["validation"] = _first(splits["validation"], arguments.images)
     codes = _codes(arguments.method, splits, folder)
     work = Work(codes, splits, TINY.generator, 0, CPU)
-    captions = one_each(shown, range(len(shown)), streams.generator(0, "validation captions"))
+    captions = one_each(shown, range(len(shown)), streams.generator(0, "test captions"))
     detector = fitted_detector(splits["train"], CPU)
     print("| sampling | objects placed | R-precision | CLIP score | fd_scene-cnn |\n|---|--:|--:|--:|--:|")
     real = np.asarray(shown.images)

@@ -1,6 +1,6 @@
 """Train the judge of text to image on scenes that nothing else sees.
 
-    python scripts/train_judge.py [--steps 1500] [--cache runs/cache]
+    python scripts/train_judge.py [--steps 1000] [--cache runs/cache]
 
 Of emoji-scenes it reads the split "judge", which no method, head, generator or text encoder reads; of easy-vqa, which
 has few images, every second training image, the other ones than tiny-clip. Writes bench/text/weights/judge.* and prints
@@ -63,7 +63,7 @@ def train(splits: list[Split], parts: list[np.ndarray], words: dict[str, int], s
 def main() -> None:
     """Train the judge, save it and print its recall."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     arguments = parser.parse_args()
     sets: dict[str, EmojiScenes | EasyVqa] = {"emoji-scenes": EmojiScenes(), "easy-vqa": EasyVqa()}

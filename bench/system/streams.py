@@ -19,6 +19,7 @@ STREAMS: Mapping[str, int] = {
     "captions": 1,  # which of an image's captions a generator reads
     "test captions": 2,  # which of a test image's captions is generated from, and what it is compared with
     "stand-ins": 3,  # training images that a blind baseline shows in place of generated ones
+    "distractors": 4,  # captions of other images, among which an image's own is looked for
     # alignment
     "test examples": 0,  # caption and masked words of each test image, and the controls' images
     "probe batches": 1,  # order of the images, and captions and masked words of a batch

@@ -23,7 +23,7 @@ from bench.registry import text_encoders
 from bench.text.tiny_clip import MASK, PAD, UNKNOWN, WEIGHTS, split_words
 
 EMBED, HIDDEN, LENGTH, SIDE = 96, 64, 40, 32
-CHANNELS = (32, 48, 64, 96)
+CHANNELS = (40, 64, 96)
 KNOWN = 0.5
 """Least share of captions' words that it has to know, or its values would be about padding."""
 
@@ -37,7 +37,7 @@ class Judge(nn.Module):
         self.reader = nn.GRU(EMBED, HIDDEN, batch_first=True, bidirectional=True)
         self.token = nn.Linear(2 * HIDDEN, EMBED)
         self.sentence = nn.Linear(EMBED, EMBED)
-        self.stem = nn.Conv2d(3, CHANNELS[0], 3, padding=1)
+        self.stem = nn.Conv2d(3, CHANNELS[0], 5, stride=2, padding=2)
         self.stages = nn.ModuleList(Stage(inputs, outputs) for inputs, outputs in itertools.pairwise(CHANNELS))
         self.place = nn.Conv2d(CHANNELS[-1], 32, 1)
         self.image = nn.Linear(32 * (SIDE // 8) ** 2, EMBED)

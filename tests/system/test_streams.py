@@ -7,7 +7,7 @@ from bench.system.streams import STREAMS, generator
 
 USED_TOGETHER = (
     ("training batches", "training captions", "crops"),
-    ("batches", "captions", "test captions", "stand-ins"),
+    ("batches", "captions", "test captions", "stand-ins", "distractors"),
     ("test examples", "probe batches"),
 )
 
