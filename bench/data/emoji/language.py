@@ -98,7 +98,10 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def _relation(scene: Scene, order: list[int]) -> str:
-    """A caption of where the first object stands to the second, or that it stands alone; order: of the objects."""
+    """A caption of where the first object stands to the second, or that it stands alone; order: of the objects.
+
+    A third one is named as well: every caption names all objects, so that one that leaves out an object is wrong.
+    """
     first = with_article(NAMES[scene.kinds[order[0]]])
     if len(order) == 1:
         return f"{first} alone in the {PLACES[scene.corners[order[0]]]} corner"
@@ -110,4 +113,5 @@ def _relation(scene: Scene, order: list[int]) -> str:
         relation = "above" if row < other_row else "below"
     else:
         relation = "diagonally above" if row < other_row else "diagonally below"
-    return f"{first} {relation} {second} on {scene.color}"
+    third = "".join(f", and {with_article(NAMES[scene.kinds[i]])}," for i in order[2:])
+    return f"{first} {relation} {second}{third} on {scene.color}"
