@@ -65,7 +65,8 @@ def sentence(noise: Noise) -> str:
     found = [f"{number(value)} with {seeds}" for seeds, value in sorted(noise.smallest.items())]
     smallest = f"Smallest difference that seeds can find (80 % power): {', '.join(found)}. " if found else ""
     unit = f" in {noise.unit}" if noise.unit else ""
-    return f"Noise of {noise.metric}{unit}. {smallest}Standard deviation of one value: {', '.join(parts)}."
+    rests = f"from {noise.fits} fits on {noise.trainings} trainings of {noise.methods} methods"
+    return f"Noise of {noise.metric}{unit}. {smallest}Standard deviation of one value: {', '.join(parts)}; {rests}."
 
 
 def number(value: float | None) -> str:

@@ -58,7 +58,7 @@ def test_old_records_and_default_seeds_give_the_total_alone() -> None:
     (found,) = estimate([a_record("a", value, seed=seed) for seed, value in enumerate((0.5, 0.6, 0.7))])
     assert (found.head, found.training) == (None, None)
     assert found.total == pytest.approx(0.1)
-    assert "0.10 over seeds" in sentence(found)
+    assert sentence(found).endswith("0.10 over seeds; from 3 fits on 3 trainings of 1 methods.")
 
 
 def test_only_the_newest_record_of_a_cell_and_only_competing_methods_count() -> None:
