@@ -24,6 +24,9 @@ DEFAULT_EXTRACTORS = ("scene-cnn", "efficientnet-lite0", "inception")
 """For every data set; an extractor that says nothing of images of a size is left out there (see `ExtractorFacts`)."""
 BATCH = 32
 """Small, since most extractors see each image at 224 px or more."""
+HALVINGS = 8
+"""Of which the floor is a mean: the distance between two samples has a long tail where few directions hold most of the
+variance (on scene-cnn's features its standard deviation is nearly half of its mean)."""
 
 Features = dict[str, Tensor]
 """Extractor's name to the features [N, F] of a set of images."""
@@ -89,13 +92,13 @@ def distances(real: Features, generated: Features, paired: bool, validation: Fea
 
     Args:
         paired: whether image i was made from real image i, as in a reconstruction.
-        validation: features of further real images; the distance of `two_samples` of them and the real ones is added,
+        validation: features of further real images; the mean distance of `halvings` of them and the real ones is added,
             since no generator is expected to come nearer.
     """
     result = TaskResult()
-    _score(result, real, generated, paired, "", "the test split")
+    _score(result, [(real, generated)], paired, "", "the test split")
     if validation is not None:
-        _score(result, *two_samples(validation, real), paired=False, variant=FLOOR, of="the validation and test splits")
+        _score(result, halvings(validation, real), False, FLOOR, "the validation and test splits")
     packed = {
         f"statistics/{distance_names(name)[0]}": distance.pack_statistics(distance.statistics([features]))
         for name, features in generated.items()
@@ -103,43 +106,47 @@ def distances(real: Features, generated: Features, paired: bool, validation: Fea
     return Distances(result.metrics, packed, result.skipped)
 
 
-def two_samples(one: Features, other: Features) -> tuple[Features, Features]:
-    """Two random halves, of equal size and without a common image, of the images of two sets together.
+def halvings(one: Features, other: Features) -> list[tuple[Features, Features]]:
+    """The images of two sets together, cut into two random halves without a common image, `HALVINGS` times.
 
-    The sets themselves need not be samples of one distribution: they may hold other scenes, birds or years. The halves
-    are. Always the same ones, so that the distance is a property of the data.
+    The sets themselves need not be samples of one distribution: they may hold other scenes, birds or years, or be
+    balanced by design. The halves are. Always the same ones, so that their distance is a property of the data.
     """
     pooled = {name: torch.cat([one[name], other[name]]) for name in other}
     count = len(next(iter(pooled.values()), ()))
-    rows = torch.from_numpy(np.random.default_rng(0).permutation(count))
-    half = count // 2
-    first, second = (
-        {name: features[part] for name, features in pooled.items()} for part in (rows[:half], rows[half : 2 * half])
-    )
-    return first, second
+    rng = np.random.default_rng(0)
+
+    def taken(rows: np.ndarray) -> Features:
+        return {name: features[torch.from_numpy(rows)] for name, features in pooled.items()}
+
+    orders = [rng.permutation(count) for _ in range(HALVINGS)]
+    return [(taken(rows[: count // 2]), taken(rows[count // 2 : count // 2 * 2])) for rows in orders]
 
 
 def protocol(names: Sequence[str]) -> dict[str, object]:
     """What determines the values; an extractor's fingerprint is None where its weights are missing."""
     return {
         **distance.PROTOCOL,
-        "floor": "distance between two random halves of the validation and test images together",
+        "floor": f"mean distance over {HALVINGS} cuts of the validation and test images together into random halves",
         "extractors": {name: _fingerprint(name) for name in names},
         **from_outside.protocol("features"),
     }
 
 
-def _score(result: TaskResult, real: Features, generated: Features, paired: bool, variant: str, of: str) -> None:
-    """Add every distance by its name and variant; n is the number of images in the smaller set."""
-    for name, features in generated.items():
-        n = min(len(real[name]), len(features))
+def _score(result: TaskResult, pairs: list[tuple[Features, Features]], paired: bool, variant: str, of: str) -> None:
+    """Add every distance by its name and variant, the mean over pairs of sets; n: images in the smaller set of one."""
+    for name in pairs[0][1]:
+        sets = [(real[name], generated[name]) for real, generated in pairs]
+        n = min(len(features) for features in sets[0])
         for metric in distance_names(name):
             with result.attempt(metric, of, variant=variant):
-                value = MEASURES[metric_of(metric).name](real[name], features, paired)
+                measure = MEASURES[metric_of(metric).name]
+                value = float(np.mean([measure(real, made, paired) for real, made in sets]))
                 result.add_whole(metric, value, n, variant=variant)
         for metric, compute in from_outside.registered("features").items():
             with result.attempt(metric, of, source=name, variant=variant):
-                result.add_whole(metric, compute(real[name], features), n, source=name, variant=variant)
+                value = float(np.mean([compute(real, made) for real, made in sets]))
+                result.add_whole(metric, value, n, source=name, variant=variant)
 
 
 def _unfit(name: str, side: int | None) -> str:
