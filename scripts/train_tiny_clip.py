@@ -1,4 +1,4 @@
-"""Train tiny-clip on the training captions and images of the two built-in data sets, and nothing else.
+"""Train tiny-clip on the training captions and images of the built-in data sets, and nothing else.
 
     python scripts/train_tiny_clip.py [--steps 900] [--cache runs/cache]
 
@@ -21,9 +21,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bench.contracts.data import Split
+from bench.contracts.data import DataSet, Split
 from bench.contracts.method import ImageTextEncoder
 from bench.data.easy_vqa import EasyVqa
+from bench.data.emoji_details import EmojiDetails
 from bench.data.emoji_scenes import EmojiScenes
 from bench.images import to_float
 from bench.system.torchvision_ops import make_importable
@@ -32,8 +33,8 @@ from bench.text.towers import Towers
 
 CPU = torch.device("cpu")
 RATE = 1e-3
-SHARES = (88, 40)
-"""Examples of emoji-scenes and of easy-vqa in a batch."""
+SHARES = (60, 28, 40)
+"""Examples of emoji-scenes, of emoji-details and of easy-vqa in a batch."""
 TESTED = 1000
 """Images among which to retrieve."""
 
@@ -134,10 +135,12 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     arguments = parser.parse_args()
     make_importable()
-    sets: dict[str, EmojiScenes | EasyVqa] = {"emoji-scenes": EmojiScenes(), "easy-vqa": EasyVqa()}
+    sets: dict[str, DataSet] = {
+        "emoji-scenes": EmojiScenes(), "emoji-details": EmojiDetails(), "easy-vqa": EasyVqa()
+    }  # fmt: skip
     splits = [data.split("train", arguments.cache) for data in sets.values()]
     pieces, words = build_vocabulary(splits)
-    parts = [np.arange(len(splits[0])), np.arange(0, len(splits[1]), 2)]
+    parts = [np.arange(0, len(split), 2 if name == "easy-vqa" else 1) for name, split in zip(sets, splits, strict=True)]
     model = train(splits, parts, Vocabulary(pieces, words), arguments.steps)
     WEIGHTS.mkdir(exist_ok=True)
     state = {name: weight.detach().half().contiguous() for name, weight in model.state_dict().items()}
