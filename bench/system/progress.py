@@ -78,7 +78,7 @@ class _Bar:
         if self.bar is None or kind != self.kind:
             self._close()
             self.kind = kind
-            self.bar = tqdm(total=total, leave=False)
+            self.bar = tqdm(total=total, desc=f"{self.label}: {what}", leave=False)
         self.bar.set_description(f"{self.label}: {what}", refresh=False)
         self.bar.update(done - self.bar.n)
         if done == total:
