@@ -120,7 +120,8 @@ class ClusterQuantizer(Quantizer):
 class Cvq(Method):
     """CVQ: codes that are rarely chosen move to features of the batch (Zheng & Vedaldi 2023).
 
-    "cvq" has the defaults of its authors' class; the commands that they give take `anchor="closest"`. "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
+    "cvq" has the defaults of its authors' class; the commands that they give take `anchor="closest"`.
+    "cvq-l2-contrastive" is the baseline of LG-VQ's released code.
     codes: K, by default the preset's. init: see `bench.methods.parts.codebook_renewal`.
     """
 

@@ -65,8 +65,9 @@ def from_uniform(logits: Tensor) -> Tensor:
 class Gumbel(Method):
     """Gumbel-softmax codes: the encoder gives logits over the codes, training samples (dVAE, Ramesh et al. 2021).
 
-    codes: K, by default the preset's. divergence: weight of the KL term, 5e-4 as taming's quantizer has it
-    by default; taming's own model of it passes 1e-8. Codes are chosen by logits and not by distance, so there is nothing to initialise from features or to revive.
+    codes: K, by default the preset's. divergence: weight of the KL term, 5e-4 as taming's quantizer has it by default;
+    taming's own model of it passes 1e-8. Codes are chosen by logits and not by distance, so there is nothing to
+    initialise from features or to revive.
     """
 
     paper: ClassVar[str] = "arXiv:2102.12092"
