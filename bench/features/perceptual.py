@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import NamedTuple
 
 import torch
@@ -15,8 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.features.lpips_weights import LpipsBackbone, load_backbone
-from bench.system.torchvision_ops import make_importable
+from bench.features.weights import in_package
 
+CHANNELS_SHA256: Mapping[LpipsBackbone, str] = {
+    "alex": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "vgg": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+}
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
@@ -89,10 +92,9 @@ class LpipsNetwork(nn.Module):
             nn.ModuleDict({str(each.layer): _FrozenConvolution(each, weights) for each in stage.convolutions})
             for stage in architecture.stages
         )
-        # LPIPS's own weights of channels, which torchmetrics carries; its import needs torchvision's
-        make_importable()
-        path = files("torchmetrics") / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
-        linear = torch.load(str(path), map_location="cpu", weights_only=True)
+        # LPIPS's own weights of channels, which torchmetrics carries: an import of it would take three seconds
+        path = in_package("torchmetrics", f"functional/image/lpips_models/{backbone}.pth", CHANNELS_SHA256[backbone])
+        linear = torch.load(path, map_location="cpu", weights_only=True)
         for number in range(len(self.stages)):
             self.register_buffer(f"linear{number}", linear[f"lin{number}.model.1.weight"], persistent=False)
         self.register_buffer("shift", torch.tensor(SHIFT).view(3, 1, 1), persistent=False)
