@@ -23,11 +23,11 @@ from bench.system.files import sha256_of
 from bench.system.fingerprint import of_value
 
 WEIGHTS = Path(__file__).with_name("scene_cnn.safetensors")
-SHA256 = "ad03b1956ba5170a0eff02af626e9d65d2cce67c7a6d5d05b733d0ae2ab99cc4"
+SHA256 = "0af8fe97dbda4835d372887b8ea58770ca5ec9f03899b703d64cf230a4768cd9"
 SIDE = 32
 WIDTH = 96
 """Of the features."""
-SCALE = 5.548
+SCALE = 6.109
 """Root mean square of the features of validation images, by which they are divided: kernels expect about 1."""
 PREPROCESSING = (
     f"bicubic with antialiasing to {SIDE} px, x / 127.5 - 1; mean over positions of the last block, over {SCALE}"
