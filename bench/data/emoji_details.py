@@ -3,66 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from typing_extensions import override
 
-from bench.contracts.arguments import Seed
-from bench.contracts.data import DataSet, Split
-from bench.data.emoji.art import ART_SHA256, NAMES
-from bench.data.emoji.compose import write_split
+from bench.data.emoji.art import NAMES
+from bench.data.emoji.compose import Style
+from bench.data.emoji.dataset import ComposedScenes
 from bench.data.emoji.even import Evenly
 from bench.data.emoji.fine_questions import COUNTED, category, fine_questions
 from bench.data.emoji.language import PLACES, Scene
 from bench.data.emoji.paint import COLORS, TEXTURES
 from bench.data.emoji.splits import STREAMS, belongs
-from bench.data.pixels import prepared
 from bench.registry import datasets
-from bench.system import fingerprint
-from bench.system.kept import kept_folder
 
 NUMBER = 3
 """Objects in every scene, so that a category can have none, one, two or three of them."""
 SIDES = (0.29, 0.32, 0.35, 0.38)
 """Longer side of an object as a fraction of the scene: two thirds of emoji-scenes' on average."""
-
-
-@datasets.register("emoji-details", offers=("captions", "questions", "boxes", "masks"))
-@dataclass(frozen=True)
-class EmojiDetails(DataSet):
-    """emoji-scenes made harder: three small objects, counts of a category, relations, textures, look-alikes.
-
-    seed: of all scenes. Scenes of a split are a stream, of which the limits take the first.
-    """
-
-    seed: Seed = 0
-    splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test", "test-novel-pairs")
-    counts: ClassVar[Mapping[str, int]] = {"train": 24_000, "validation": 2_000, "test": 2_000}
-
-    @override
-    def fingerprint(self) -> str:
-        return fingerprint.of_value(
-            [self.size, {name: self._count(name) for name in self.splits}, self.seed, ART_SHA256]
-        )
-
-    @override
-    def split(self, name: str, cache: Path) -> Split:
-        code = fingerprint.of_code([Path(__file__)])
-        key = fingerprint.of_value([self.size, self._count(name), self.seed, ART_SHA256, code])[:16]
-        folder = cache / "data" / f"emoji-details-{key}" / name
-        return kept_folder(folder, lambda scratch: self._prepare(name, scratch), lambda kept: prepared.read(name, kept))
-
-    def _count(self, name: str) -> int:
-        kind = {"judge": "train", "test-novel-pairs": "test"}.get(name, name)
-        return self.limits.get(kind, self.counts[kind])
-
-    def _prepare(self, name: str, folder: Path) -> None:
-        seed = [self.seed, STREAMS.index(name)]
-        write_split(folder, scenes(name, self.seed), self._count(name), self.size, seed, SIDES, fine_questions)
+CONTRAST = 8
+"""Levels by which a texture is darker and lighter than its colour."""
 
 
 def scenes(split: str, seed: int) -> Iterator[Scene]:
@@ -89,3 +51,11 @@ def scenes(split: str, seed: int) -> Iterator[Scene]:
         scene = next(scene for scene in filled if belongs(scene, split))
         even.count("kinds", scene.kinds)
         yield scene
+
+
+@datasets.register("emoji-details", offers=("captions", "questions", "boxes", "masks"))
+@dataclass(frozen=True)
+class EmojiDetails(ComposedScenes):
+    """emoji-scenes made harder: three small objects, counts of a category, relations, textures, look-alikes."""
+
+    style: ClassVar[Style] = Style(scenes, SIDES, CONTRAST, fine_questions)

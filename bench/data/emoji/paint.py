@@ -12,8 +12,6 @@ COLORS = {
     "blue": (112, 162, 226), "purple": (164, 124, 204), "brown": (150, 108, 76), "black": (46, 46, 54),
 }  # fmt: skip
 TEXTURES = ("plain", "striped", "checked", "dotted")
-CONTRAST = 8
-"""Levels by which a texture is darker and lighter than its colour."""
 
 
 def texture_step(size: int) -> int:
@@ -21,8 +19,11 @@ def texture_step(size: int) -> int:
     return max(1, size // 8)
 
 
-def ground(color: str, texture: str, size: int) -> np.ndarray:
-    """The background of a scene: float32 [S, S, 3], 0 to 255."""
+def ground(color: str, texture: str, size: int, contrast: int) -> np.ndarray:
+    """The background of a scene: float32 [S, S, 3], 0 to 255.
+
+    contrast: levels by which the texture is darker and lighter than the colour.
+    """
     row, column = np.divmod(np.arange(size * size).reshape(size, size), size)
     step = texture_step(size)
     pattern = {
@@ -31,7 +32,7 @@ def ground(color: str, texture: str, size: int) -> np.ndarray:
         "checked": np.where((row // step + column // step) % 2, 1, -1),
         "dotted": np.where((row // step % 2) * (column // step % 2), -2, 0.4),
     }[texture]
-    pixels: np.ndarray = np.clip(np.asarray(COLORS[color]) + CONTRAST * pattern[..., None], 0, 255)
+    pixels: np.ndarray = np.clip(np.asarray(COLORS[color]) + contrast * pattern[..., None], 0, 255)
     return pixels.astype(np.float32)
 
 
