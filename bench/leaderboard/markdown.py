@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bench.contracts.metric import MetricName
 from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.comparison import TableValue
+from bench.leaderboard.ladder import ladder
 from bench.leaderboard.notes import NO_RECORD
 from bench.leaderboard.rates import apart
 from bench.leaderboard.tables import Column, Row, Table
@@ -149,6 +150,9 @@ def _task(table: Table) -> list[str]:
         lines += ["", _plain(other)]
     if table.noise is not None:
         lines += ["", _plain(sentence(table.noise))]
+    order = ladder(table)
+    if order:
+        lines += ["", _plain(order)]
     if table.unmeasured:
         lines += ["", f"Not measured: {_plain('; '.join(table.unmeasured))}."]
     if absent:

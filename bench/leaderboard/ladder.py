@@ -1,0 +1,60 @@
+"""Whether a task can tell codebooks apart: rows of which one knows beforehand how they must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.leaderboard.comparison import TableValue
+from bench.leaderboard.tables import Row, Table
+from bench.noise.report import number
+from bench.records.record import BLIND
+
+METHODS = "methods"
+RUNGS: dict[str, Callable[[Row], bool]] = {
+    BLIND: lambda row: row.reference and row.label.startswith(f"{BLIND} ("),
+    "untrained": lambda row: row.reference and row.label == "untrained",
+    METHODS: lambda row: not row.reference and not any("warning: " in note for note in row.notes),
+    "identity": lambda row: row.reference and row.label == "identity",
+}
+"""From worst to best: no codes; codes of which nothing is learnt; learnt codes, unless an alarm went off in their
+training; nothing quantized. `random-codebook` has no place: whether it is below what is learnt is what one asks."""
+
+
+def ladder(table: Table) -> str | None:
+    """A sentence that says whether a table's headline metric has the rungs in order, with the figures.
+
+    A step counts where it is larger than twice the standard deviation of one value, if that is known.
+
+    Returns:
+        None where there are no two rungs to compare.
+    """
+    if table.headline is None:
+        return None
+    column, index = table.columns[table.headline], table.headline
+    rungs = {name: _values(table.rows, belongs, index) for name, belongs in RUNGS.items()}
+    rungs = {name: values for name, values in rungs.items() if values}
+    if len(rungs) < 2:
+        return None
+    sign = 1 if column.higher_is_better else -1
+    margin = 0.0 if table.noise is None or table.noise.total is None else 2 * table.noise.total
+    low = [
+        f"{worse} and {', '.join(better)}"
+        for (_, below), (_, above) in zip(list(rungs.items())[:-1], list(rungs.items())[1:], strict=True)
+        for worse, value in below.items()
+        if (better := [label for label, other in above.items() if sign * (other - value) <= margin])
+    ]
+    by = f"by more than {number(margin)}, twice the noise" if margin else "(the noise is not known)"
+    figures = ", ".join(_shown(name, list(values.values())) for name, values in rungs.items())
+    outcome = f"is not in this order {by}: {'; '.join(low)}" if low else f"is in this order {by}"
+    return f"From worst to best, {column.name} should be {figures}; it {outcome}."
+
+
+def _values(rows: Sequence[Row], belongs: Callable[[Row], bool], column: int) -> dict[str, float]:
+    """Label to value of the rows that belong to a rung and have one."""
+    found: list[tuple[str, TableValue | None]] = [(row.label, row.values[column]) for row in rows if belongs(row)]
+    return {label: value.estimate.mean for label, value in found if value is not None}
+
+
+def _shown(name: str, values: Sequence[float]) -> str:
+    ends = sorted({f"{value:.4g}" for value in (min(values), max(values))}, key=float)
+    return f"{name} {' to '.join(ends)}"

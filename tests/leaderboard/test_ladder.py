@@ -1,0 +1,72 @@
+"""A table says whether blind < untrained < learnt < identity in it, beyond twice the noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.made_records import a_record
+
+from bench.leaderboard.board import render
+from bench.leaderboard.ladder import ladder
+from bench.leaderboard.tables import Table
+from bench.noise.noise import Noise, Place
+from bench.records.record import MethodUsed, Record
+
+PLACE = Place(dataset="d", dataset_arguments={}, fingerprint="", preset="tiny", task="vqa", protocol_hash="")
+
+
+def noise(total: float | None) -> Noise:
+    return Noise(
+        place=PLACE, metric="accuracy", unit="", headline=True, head=None, training=None, total=total, images=None,
+        difference=None, methods=1, trainings=2, fits=2, head_freedom=0, total_freedom=1, smallest={},
+    )  # fmt: skip
+
+
+def control(name: str, value: float, higher: bool = True) -> Record:
+    record = a_record(name, value, higher=higher)
+    arguments = {"kind": "question only"} if name == "blind" else {}
+    return record.model_copy(update={"method": MethodUsed(name=name, arguments=arguments, control=True)})
+
+
+def table(*records: Record) -> Table:
+    (section,) = render(records).sections
+    return section.tables[0]
+
+
+RUNGS = (control("blind", 0.2), control("untrained", 0.6), control("identity", 0.99))
+
+
+def test_in_order() -> None:
+    told = table(*RUNGS, a_record("a", 0.9), a_record("b", 0.8), control("random-codebook", 0.1))
+    assert ladder(told) == (
+        "From worst to best, accuracy should be blind 0.2, untrained 0.6, methods 0.8 to 0.9, identity 0.99; "
+        "it is in this order (the noise is not known)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "outcome"),
+    [
+        (0.04, "it is in this order by more than 0.080, twice the noise."),
+        (0.06, "it is not in this order by more than 0.12, twice the noise: a and identity."),
+        (0.11, ": untrained and b; a and identity; b and identity."),
+    ],
+)
+def test_a_step_within_twice_the_noise_does_not_count(total: float, outcome: str) -> None:
+    told = replace(table(*RUNGS, a_record("a", 0.9), a_record("b", 0.8)), noise=noise(total))
+    assert (ladder(told) or "").endswith(outcome)
+
+
+def test_a_method_with_an_alarm_has_no_place() -> None:
+    flagged = a_record("collapsed", 0.1, warnings=("usage 0.002",))
+    assert "methods 0.9," in (ladder(table(*RUNGS, a_record("a", 0.9), flagged)) or "")
+
+
+def test_less_may_be_better() -> None:
+    lower = table(control("untrained", 3.0, False), a_record("a", 2.0, higher=False), control("identity", 2.5, False))
+    assert (ladder(lower) or "").endswith("it is not in this order (the noise is not known): a and identity.")
+
+
+def test_one_rung_has_no_order() -> None:
+    assert ladder(table(a_record("a", 0.9), a_record("b", 0.8))) is None
