@@ -19,6 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import override
 
 from bench.contracts.data import Split
 from bench.data.emoji_scenes import EmojiScenes
@@ -31,10 +32,14 @@ from bench.methods.parts.vector_quantizer import VectorQuantizer
 from bench.metrics import distance, image
 from bench.presets import PRESETS
 from bench.registry import methods
+from bench.tasks.parts.networks.head import MUON_RATE
+from bench.tasks.parts.networks.muon import orthogonalised
 
 CPU = torch.device("cpu")
 TINY = PRESETS["tiny"]
 BATCH = 250
+MUON = {"momentum": 0.95, "ns_coefficients": (3.4445, -4.775, 2.0315), "ns_steps": 5, "eps": 1e-7}
+"""torch's own settings."""
 
 Change = Callable[[], AbstractContextManager[Any]]
 
@@ -68,6 +73,30 @@ def standard_normal() -> AbstractContextManager[Any]:
     return patch.object(random_codebook, "FrozenDirections", FrozenNormal)
 
 
+class MuonForConvolutions(torch.optim.Adam):
+    """Adam, but Muon for the kernels of convolutions, each as a matrix [out, in * k * k]."""
+
+    @torch.no_grad()
+    @override
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            kernels = [p for p in group["params"] if p.ndim == 4 and p.grad is not None]
+            for kernel in kernels:
+                momentum = self.state[kernel].setdefault("momentum", torch.zeros_like(kernel))
+                momentum.lerp_(kernel.grad, 1 - MUON["momentum"])
+                matrix = kernel.grad.lerp(momentum, MUON["momentum"]).flatten(1)[None]
+                update = orthogonalised(matrix, MUON)[0].view_as(kernel)
+                rate = MUON_RATE / TINY.learning_rate * group["lr"]
+                kernel.sub_(update, alpha=rate * max(1, matrix.shape[1] / matrix.shape[2]) ** 0.5)
+                kernel.grad = None
+        return super().step(closure)
+
+
+def muon() -> AbstractContextManager[Any]:
+    """Convolutions are trained by Muon."""
+    return patch.object(torch.optim, "Adam", MuonForConvolutions)
+
+
 CANDIDATES: dict[str, tuple[str, list[Change]]] = {
     "network: decoder input of unit scale, encoder starts at 0.1": ("vqvae", []),
     "network: decoder input of unit scale, encoder starts at 1": ("vqvae", [start_at_one]),
@@ -77,6 +106,10 @@ CANDIDATES: dict[str, tuple[str, list[Change]]] = {
     "discriminator: rate 0.1, weight 0.8": ("vqgan", [recipe(0.1, 0.8)]),
     "discriminator: rate 1, weight 0.2": ("vqgan", [recipe(1.0, 0.2)]),
     "discriminator: rate 1, weight 0.8, as released": ("vqgan", [recipe(1.0, 0.8)]),
+    "optimizer: Adam": ("vqgan", []),
+    "optimizer: Muon for convolutions": ("vqgan", [muon]),
+    "optimizer: Adam, identity": ("identity", []),
+    "optimizer: Muon for convolutions, identity": ("identity", [muon]),
     "random-codebook: directions": ("random-codebook", []),
     "random-codebook: standard normal": ("random-codebook", [standard_normal]),
 }
@@ -101,7 +134,7 @@ def score(method: str, splits: dict[str, Split]) -> str:
     with torch.inference_mode():
         for start in range(0, len(truth), BATCH):
             codes = tokenizer.encode(to_float(truth[start : start + BATCH], CPU))
-            used |= set(codes.flatten().tolist())
+            used |= set(codes.flatten().tolist()) if tokenizer.discrete else set()
             decoded.append(to_uint8(tokenizer.decode(codes)))
     images, original = np.concatenate(decoded), np.asarray(truth)
     extractor = load_extractor("tinyclip", "cpu")

@@ -1,4 +1,4 @@
-"""emoji-details: three small emoji in the corners of a textured ground, and questions that ask for more than names."""
+"""emoji-details: three emoji in the corners of a textured ground, and questions that ask for more than names."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from bench.registry import datasets
 
 NUMBER = 3
 """Objects in every scene, so that a category can have none, one, two or three of them."""
-SIDES = (0.29, 0.32, 0.35, 0.38)
-"""Longer side of an object as a fraction of the scene: two thirds of emoji-scenes' on average."""
-CONTRAST = 8
+SIDES = (0.36, 0.39, 0.42, 0.45)
+"""Longer side of an object as a fraction of the scene: a tenth less than emoji-scenes'."""
+CONTRAST = 20
 """Levels by which a texture is darker and lighter than its colour."""
 
 
@@ -56,6 +56,6 @@ def scenes(split: str, seed: int) -> Iterator[Scene]:
 @datasets.register("emoji-details", offers=("captions", "questions", "boxes", "masks"))
 @dataclass(frozen=True)
 class EmojiDetails(ComposedScenes):
-    """emoji-scenes made harder: three small objects, counts of a category, relations, textures, look-alikes."""
+    """emoji-scenes made harder: three objects, counts of a category, relations, textures, look-alikes."""
 
     style: ClassVar[Style] = Style(scenes, SIDES, CONTRAST, fine_questions)

@@ -16,7 +16,7 @@ from bench.data.emoji.splits import is_novel_pair
 from bench.data.emoji_details import EmojiDetails, scenes
 
 SPLITS = EmojiDetails.splits
-CHANCE = {"object": 1 / 32, "count": 1 / 4, "texture": 1 / 4, "relation": 1 / 2, "yes/no": 1 / 2}
+CHANCE = {"object": 1 / 32, "count": 1 / 4, "texture": 1 / 4, "relation": 1 / 32, "yes/no": 1 / 2}
 
 
 def asked_of(name: str, count: int) -> list[tuple[Scene, Question]]:
@@ -52,7 +52,7 @@ def test_answers_are_even(name: str, count: int) -> None:
 
 @pytest.mark.parametrize("name", SPLITS[1:])
 def test_a_question_does_not_give_its_answer_away(name: str) -> None:
-    """The most frequent training answer to the same words is right as often as chance, within four deviations."""
+    """The most frequent training answer to the same words is right about as often as chance."""
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     for _, question in asked_of("train", 4000):
         answers[question.text][question.answer] += 1
@@ -62,9 +62,10 @@ def test_a_question_does_not_give_its_answer_away(name: str) -> None:
         right[question.kind].append(bool(guess) and guess[0][0] == question.answer)
     for kind, chance in CHANCE.items():
         tolerance = 4 * np.sqrt(chance * (1 - chance) / 2000)
-        most = chance + tolerance
-        # a relation of two objects that training did not ask about has no guess
-        assert (0 if kind == "relation" else chance - tolerance) < np.mean(right[kind]) < most, kind
+        least, most = chance - tolerance, chance + tolerance
+        if kind == "relation":  # scenes show several of a category, so that neighbours are alike more often than not
+            least, most = 0, 0.1
+        assert least < np.mean(right[kind]) < most, kind
 
 
 def test_answers_are_right(tmp_path: Path) -> None:
@@ -90,21 +91,20 @@ def test_answers_are_right(tmp_path: Path) -> None:
             shown = question.answer in split.captions[question.image][0]
             assert shown or question.answer == "plain"
         elif question.kind == "relation":
-            assert holds(words, here) is (question.answer == "yes")
+            assert stands_so(words, here) == [question.answer]
         else:
             assert any(words.endswith(f" {with_article(name)}") for name in here) is (question.answer == "yes")
         seen[question.kind] += 1
     assert dict(seen) == dict.fromkeys(CHANCE, 300)
 
 
-def holds(words: str, here: dict[str, tuple[float, float]]) -> bool:
-    """What a question about two objects says, judged by which halves their centres are in."""
-    relation = next(said for said in ("left of", "right of", "above", "below") if f" {said} " in words)
-    first, second = (text.rpartition("the ")[2].split(" ")[0] for text in words.split(f" {relation} "))
-    axis = 0 if relation in ("left of", "right of") else 1
-    one, other = (here[name][axis] > 0.5 for name in (first, second))
-    assert one != other
-    return one < other if relation in ("left of", "above") else one > other
+def stands_so(words: str, here: dict[str, tuple[float, float]]) -> list[str]:
+    """All objects in the same row or column that stand to the named one as a question says, by halves of the image."""
+    (relation,) = (said for said in ("left of", "right of", "above", "below") if f" {said} " in words)
+    there = {name: (x > 0.5, y > 0.5) for name, (x, y) in here.items()}
+    x, y = there[words.split(f" {relation} the ")[1]]
+    wanted = {"left of": (x - 1, y), "right of": (x + 1, y), "above": (x, y - 1), "below": (x, y + 1)}[relation]
+    return [name for name, place in there.items() if place == wanted]
 
 
 def test_absent_kinds_look_like_present_ones() -> None:

@@ -146,3 +146,11 @@ def test_a_beam_of_one_is_greedy(model):
         greedy = model(prefix[row : row + 1], ids[None])[0, :stop].argmax(-1)
         assert torch.equal(greedy, ids[:stop])
         assert bool((ids[stop:] == 0).all())
+
+
+def test_sequences_that_share_a_prefix_do_not_see_each_other(model: PrefixModel) -> None:
+    prefix, ids = torch.randn(2, 5, 32), torch.randint(7, (6, 4))
+    real = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    together = model(prefix, ids, real)
+    apart = model(prefix.repeat_interleave(3, 0), ids, real.repeat_interleave(3, 0))
+    torch.testing.assert_close(together, apart)

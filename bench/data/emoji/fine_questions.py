@@ -18,9 +18,9 @@ COUNTED = CATEGORIES[:3]
 COUNTS = ("none", "one", "two", "three")
 COUNT_QUESTIONS = ("how many {category} are there?", "how many {category} can you see?")
 TEXTURE_QUESTIONS = ("what is the pattern of the background?", "what is the pattern behind the objects?")
-RELATION_QUESTIONS = ("is the {name} {relation} the {other}?", "does the {name} stand {relation} the {other}?")
-RELATIONS = {"left of": (1, -1), "right of": (1, 1), "above": (0, -1), "below": (0, 1)}
-"""Words to the axis they are about (row, column) and the sign of the first object's place less the second's."""
+RELATION_QUESTIONS = ("what is {relation} the {name}?", "which object stands {relation} the {name}?")
+RELATIONS = {(0, -1): "left of", (0, 1): "right of", (-1, 0): "above", (1, 0): "below"}
+"""Rows and columns from one object to its neighbour, to what the neighbour is of it."""
 
 
 def category(kind: int) -> str:
@@ -37,14 +37,14 @@ def fine_questions(scene: Scene, image: int, rng: np.random.Generator, even: Eve
     shown = even.pick("object", scene.kinds)
     place = PLACES[dict(zip(scene.kinds, scene.corners, strict=True))[shown]]
     counted, count = _counted(scene, even)
-    name, relation, other, holds = _related(scene, even)
+    relation, name, neighbour = _related(scene, even)
     named, there = _named(scene, even)
     asked = [
         (OBJECT_QUESTIONS, {"place": place}, NAMES[shown], "object"),
         (COUNT_QUESTIONS, {"category": counted}, COUNTS[count], "count"),
         (TEXTURE_QUESTIONS, {}, scene.texture, "texture"),
-        (RELATION_QUESTIONS, {"name": name, "relation": relation, "other": other}, _yes(holds), "relation"),
-        (EXISTENCE_QUESTIONS, {"name": named}, _yes(there), "yes/no"),
+        (RELATION_QUESTIONS, {"name": name, "relation": relation}, neighbour, "relation"),
+        (EXISTENCE_QUESTIONS, {"name": named}, "yes" if there else "no", "yes/no"),
     ]
     return [
         Question(image, texts[pick].format(**words), answer, kind)
@@ -62,21 +62,17 @@ def _counted(scene: Scene, even: Evenly) -> tuple[str, int]:
     return even.pick("count", [(name, count_of(scene, name)) for name in COUNTED])
 
 
-def _related(scene: Scene, even: Evenly) -> tuple[str, str, str, bool]:
-    """Two objects and what is said of them: first, relation, second, and whether it holds.
-
-    Only objects that stand in different columns are said to be left or right of each other, rows likewise.
-    """
-    placed = list(zip(scene.kinds, scene.corners, strict=True))
-    said: dict[tuple[bool, str], list[tuple[int, int]]] = {}
-    for (kind, corner), (other, there) in itertools.permutations(placed, 2):
-        for relation, (axis, sign) in RELATIONS.items():
-            difference = divmod(corner, 2)[axis] - divmod(there, 2)[axis]
-            if difference:
-                said.setdefault((difference == sign, relation), []).append((kind, other))
-    holds, relation = even.pick("relation", sorted(said))
-    first, second = even.pick(("related", holds, relation), said[holds, relation])
-    return NAMES[first], relation, NAMES[second], holds
+def _related(scene: Scene, even: Evenly) -> tuple[str, str, str]:
+    """A relation, an object, and the one that stands so to it, in the same row or column."""
+    said = {}
+    for (kind, corner), (other, there) in itertools.permutations(zip(scene.kinds, scene.corners, strict=True), 2):
+        (row, column), (other_row, other_column) = divmod(corner, 2), divmod(there, 2)
+        relation = RELATIONS.get((other_row - row, other_column - column))
+        if relation is not None:
+            said[relation, other] = NAMES[kind]
+    neighbour = even.pick("related", sorted({other for _, other in said}))
+    relation = even.pick("relation", sorted(relation for relation, other in said if other == neighbour))
+    return relation, said[relation, neighbour], NAMES[neighbour]
 
 
 def _named(scene: Scene, even: Evenly) -> tuple[str, bool]:
@@ -85,7 +81,3 @@ def _named(scene: Scene, even: Evenly) -> tuple[str, bool]:
     seen = {category(kind) for kind in scene.kinds}
     alike = [kind for kind in range(len(NAMES)) if kind not in scene.kinds and category(kind) in seen]
     return with_article(NAMES[even.pick(("named", there), scene.kinds if there else alike)]), there
-
-
-def _yes(holds: bool) -> str:
-    return "yes" if holds else "no"

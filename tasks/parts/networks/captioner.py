@@ -26,10 +26,12 @@ WORDS = 40
 BEAMS = 5
 SAMPLING = Sampling(top_p=0.8)
 BATCH = 100
+PER_IMAGE = 4
+"""Captions of an image in a training step; the image is read once for them."""
 
 PROTOCOL = {
     "words": f"plain vocabulary of the training captions, cut to {WORDS - 1} words",
-    "captions": "one of each image, drawn anew in every training step",
+    "captions": f"{PER_IMAGE} of each image, drawn anew in every training step",
     **head.PROTOCOL,
 }
 
@@ -47,7 +49,10 @@ class Captioner(nn.Module):
         self.gpt = PrefixModel(words, budget.width, budget.layers, prefix, WORDS)
 
     def forward(self, vectors: Tensor, ids: Tensor) -> Tensor:
-        """Code vectors [B, P, D] and captions int64 [B, T] to the logits [B, T, words] of each word."""
+        """Code vectors [B, P, D] and captions int64 [B * n, T], those of an image together, to logits [B * n, T, words].
+
+        The logits are of each word, given those before it.
+        """
         return self.gpt(self.reader(vectors), ids[:, :-1])
 
 
@@ -59,10 +64,10 @@ def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
 
     def loss() -> Tensor:
         rows = next(batches)
-        ids = vocabulary.encode(one_each(split, rows.tolist(), rng), WORDS)  # [B, WORDS]
+        ids = vocabulary.encode(one_each(split, rows.repeat(PER_IMAGE).tolist(), rng), WORDS)  # [B * n, WORDS]
         longest = int((ids != PADDING).sum(1).max())
-        target = torch.from_numpy(ids[:, :longest]).to(work.device)  # [B, T]
-        logits = model(vectors(rows), target)  # [B, T, words]
+        target = torch.from_numpy(ids[:, :longest]).to(work.device)  # [B * n, T]
+        logits = model(vectors(rows), target)  # [B * n, T, words]
         return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
 
     head.fit(model, loss, work.budget, work.device, (rng, batches), work.checkpoint_of("captioner"))

@@ -33,16 +33,22 @@ class PrefixModel(nn.Module):
             nn.init.normal_(learned, std=INITIAL)
 
     def forward(self, prefix: Tensor, ids: Tensor, real: Tensor | None = None) -> Tensor:
-        """Logits [B, T + 1, tokens]: at i those of token i, given the prefix and ids[:, :i].
+        """Logits [B * n, T + 1, tokens]: at i those of token i, given the prefix and ids[:, :i].
+
+        The n sequences of a prefix stand behind each other, so that it is read once, and do not see each other.
 
         Args:
-            prefix: [B, P, W]. ids: int64 [B, T]. real: bool [B, P], False at padding, True at the first vector.
+            prefix: [B, P, W]. ids: int64 [B * n, T]. real: bool [B, P], False at padding, True at the first vector.
         """
-        x = torch.cat([prefix, self.start.expand(len(prefix), 1, -1), self.embedding(ids)], 1)  # [B, P + 1 + T, W]
-        seen = None if real is None else F.pad(real, (0, 1 + ids.shape[1]), value=True)  # [B, P + 1 + T]
-        position_ids = self.position_ids(prefix.shape[1], ids.shape[1])
-        hidden = self.body(x, seen, causal=True, prefix=prefix.shape[1], position_ids=position_ids)
-        return self.logits(hidden[:, prefix.shape[1] :])  # [B, 1 + T, tokens]
+        rows, length = prefix.shape[:2]
+        copies, each = len(ids) // rows, 1 + ids.shape[1]
+        tokens = torch.cat([self.start.expand(len(ids), 1, -1), self.embedding(ids)], 1)  # [B * n, 1 + T, W]
+        x = torch.cat([prefix, tokens.reshape(rows, copies * each, -1)], 1)  # [B, P + n (1 + T), W]
+        seen = None if real is None else F.pad(real, (0, copies * each), value=True)  # [B, P + n (1 + T)]
+        numbers = self.position_ids(length, ids.shape[1])
+        numbers = torch.cat([numbers[:length], numbers[length:].repeat(copies)])
+        hidden = self.body(x, seen, causal=True, prefix=length, position_ids=numbers, each=each)
+        return self.logits(hidden[:, length:].reshape(len(ids), each, -1))
 
     def position_ids(self, prefix: int, tokens: int) -> Tensor:
         """Numbers of learned positions, int64 [P + 1 + T]; the prefix has those behind the longest sequence's."""

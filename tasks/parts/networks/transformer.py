@@ -130,6 +130,7 @@ class Transformer(nn.Module):
         prefix: int = 0,
         cache: Cache | None = None,
         position_ids: Tensor | None = None,
+        each: int = 0,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
@@ -142,13 +143,18 @@ class Transformer(nn.Module):
             prefix: so many positions at the start may all look at each other, although the rest is causal.
             cache: x follows what is in it, and is added to it; causal only.
             position_ids: int64 [T], which learned position each of x has, if not its number in the sequence.
+            each: if given, what follows the prefix are sequences of this length, which do not see each other; causal
+                only, without a cache.
         """
         filled = 0 if cache is None else cache.filled
         numbers = torch.arange(filled, filled + x.shape[1], device=x.device)  # [T], in the whole sequence of S
         mask = None if real is None else real[:, None, None, :]  # [B, 1, 1, S]
         if causal:
             last_seen = numbers.clamp(min=prefix - 1)[:, None]  # [T, 1]
-            not_later = torch.arange(filled + x.shape[1], device=x.device) <= last_seen  # [T, S]
+            seen = torch.arange(filled + x.shape[1], device=x.device)  # [S]
+            not_later = seen <= last_seen  # [T, S]
+            if each:
+                not_later &= (seen < prefix) | ((seen - prefix) // each == (numbers - prefix)[:, None] // each)
             mask = not_later if mask is None else mask & not_later  # [T, S] or [B, 1, T, S]
         x = x + self.positions[numbers if position_ids is None else position_ids]  # [B, T, W]
         for number, block in enumerate(self.blocks):
