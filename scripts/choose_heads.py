@@ -31,7 +31,8 @@ from bench.experiment.request import Request, TokenizerPlan
 from bench.experiment.tokenizers import codes_of, load_splits, trained
 from bench.presets import PRESETS
 from bench.registry import tasks
-from bench.tasks.parts.networks import gpt, head, transformer
+from bench.tasks import grounding
+from bench.tasks.parts.networks import captioner, gpt, head, transformer
 
 CPU = torch.device("cpu")
 METHODS = ("identity", "random-codebook", "vqgan")
@@ -76,6 +77,9 @@ CANDIDATES: dict[str, list[Change]] = {
     "positions 0.2, also in a GPT": positions(0.2),
     "Muon's rate 0.01": [constant(head, "MUON_RATE", 0.01)],
     "Muon's rate 0.04": [constant(head, "MUON_RATE", 0.04)],
+    "a caption an image": [constant(captioner, "PER_IMAGE", 1)],
+    "two captions an image": [constant(captioner, "PER_IMAGE", 2)],
+    "grounding with a third of the steps": [constant(grounding, "LONGER", 1)],
     "decay 0": [constant(head, "DECAY", 0.0)],
     "decay 0.1": [constant(head, "DECAY", 0.1)],
 }

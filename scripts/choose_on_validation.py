@@ -38,7 +38,7 @@ from bench.tasks.parts.networks.muon import orthogonalised
 CPU = torch.device("cpu")
 TINY = PRESETS["tiny"]
 BATCH = 250
-MUON = {"momentum": 0.95, "ns_coefficients": (3.4445, -4.775, 2.0315), "ns_steps": 5, "eps": 1e-7}
+MUON: dict[str, Any] = {"momentum": 0.95, "ns_coefficients": (3.4445, -4.775, 2.0315), "ns_steps": 5, "eps": 1e-7}
 """torch's own settings."""
 
 Change = Callable[[], AbstractContextManager[Any]]
