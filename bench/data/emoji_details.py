@@ -56,6 +56,6 @@ def scenes(split: str, seed: int) -> Iterator[Scene]:
 @datasets.register("emoji-details", offers=("captions", "questions", "boxes", "masks"))
 @dataclass(frozen=True)
 class EmojiDetails(ComposedScenes):
-    """emoji-scenes made harder: three objects, counts of a category, relations, textures, look-alikes."""
+    """emoji-scenes made harder: three smaller objects, counts of a category, relations, textures."""
 
     style: ClassVar[Style] = Style(scenes, SIDES, CONTRAST, fine_questions)

@@ -9,7 +9,7 @@ import numpy as np
 from bench.contracts.data import Question
 from bench.data.emoji.art import NAMES
 from bench.data.emoji.even import Evenly
-from bench.data.emoji.language import EXISTENCE_QUESTIONS, OBJECT_QUESTIONS, PLACES, Scene, with_article
+from bench.data.emoji.language import OBJECT_QUESTIONS, PLACES, Scene
 
 CATEGORIES = ("animals", "foods", "vehicles", "things")
 """Eight kinds each, in the order of `NAMES`."""
@@ -33,18 +33,16 @@ def fine_questions(scene: Scene, image: int, rng: np.random.Generator, even: Eve
 
     even: one for all scenes of a split.
     """
-    wording = rng.integers(0, 2, 5)
+    wording = rng.integers(0, 2, 4)
     shown = even.pick("object", scene.kinds)
     place = PLACES[dict(zip(scene.kinds, scene.corners, strict=True))[shown]]
     counted, count = _counted(scene, even)
     relation, name, neighbour = _related(scene, even)
-    named, there = _named(scene, even)
     asked = [
         (OBJECT_QUESTIONS, {"place": place}, NAMES[shown], "object"),
         (COUNT_QUESTIONS, {"category": counted}, COUNTS[count], "count"),
         (TEXTURE_QUESTIONS, {}, scene.texture, "texture"),
         (RELATION_QUESTIONS, {"name": name, "relation": relation}, neighbour, "relation"),
-        (EXISTENCE_QUESTIONS, {"name": named}, "yes" if there else "no", "yes/no"),
     ]
     return [
         Question(image, texts[pick].format(**words), answer, kind)
@@ -73,11 +71,3 @@ def _related(scene: Scene, even: Evenly) -> tuple[str, str, str]:
     neighbour = even.pick("related", sorted({other for _, other in said}))
     relation = even.pick("relation", sorted(relation for relation, other in said if other == neighbour))
     return relation, said[relation, neighbour], NAMES[neighbour]
-
-
-def _named(scene: Scene, even: Evenly) -> tuple[str, bool]:
-    """A kind, and whether it is there; one that is not shares its category with one that is, so that it looks alike."""
-    there = even.pick("yes/no", (True, False))
-    seen = {category(kind) for kind in scene.kinds}
-    alike = [kind for kind in range(len(NAMES)) if kind not in scene.kinds and category(kind) in seen]
-    return with_article(NAMES[even.pick(("named", there), scene.kinds if there else alike)]), there
