@@ -2,8 +2,9 @@
 
     python scripts/choose_text_to_image.py [--method vqgan] [--images 500] [--cache runs/cache]
 
-Trains the method's tokenizer and one generator at preset tiny, seed 0, then prints a line for each way of sampling.
-Test data play no part. Rows above the others are what real validation images, and their reconstructions, reach.
+Trains the method's tokenizer and one generator at preset tiny, seed 0, unless a run has left them in the cache, then
+prints a line for each way of sampling. Test data play no part. Rows above the others are what real validation images,
+and their reconstructions, reach.
 """
 
 from __future__ import annotations
@@ -14,19 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from choose_heads import material
 
-from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
-from bench.data.emoji_scenes import EmojiScenes
-from bench.experiment.encode import encode_split
-from bench.experiment.train import train
 from bench.features.extractor import load_extractor
 from bench.images import grid_png, to_uint8
 from bench.metrics import clip_score, distance
 from bench.presets import PRESETS
-from bench.registry import methods
 from bench.system import streams
 from bench.tasks.parts.generator import placed
 from bench.tasks.parts.generator.fit import fitted
@@ -52,54 +49,34 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     arguments = parser.parse_args()
     torch.set_num_threads(TINY.threads)
-    data = EmojiScenes(size=TINY.image_size, limits=dict(TINY.limits))
-    folder = arguments.cache / f"choose-{arguments.method}"
-    splits = {name: replace(data.split(name, arguments.cache), cache=folder) for name in ("train", "validation")}
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = splits["validation"] = _first(splits["validation"], arguments.images)
-    codes = _codes(arguments.method, splits, folder)
-    work = Work(codes, splits, TINY.generator, 0, CPU)
+    codes, splits = material(arguments.method, arguments.cache.resolve())
+    shown = _first(splits["test"], arguments.images)
+    codes["test"] = replace(codes["test"], array=codes["test"].array[: arguments.images])
+    work = Work(codes, splits | {"test": shown}, TINY.generator, 0, CPU)
+    rows = np.arange(len(shown))
     captions = one_each(shown, range(len(shown)), streams.generator(0, "test captions"))
     detector = fitted_detector(splits["train"], CPU)
     print("| sampling | objects placed | R-precision | CLIP score | fd_scene-cnn |\n|---|--:|--:|--:|--:|")
     real = np.asarray(shown.images)
     _line("real images", real, real, captions, detector)
-    rows = np.arange(len(shown))
-    decoded = to_uint8(codes["validation"].decode(codes["validation"].rows(rows, CPU)))
+    decoded = to_uint8(codes["test"].decode(codes["test"].rows(rows, CPU)))
     _line("their reconstructions", decoded, real, captions, detector)
     encoder = load_text_encoder("tiny-clip")
     generator, seconds = fitted(
         Autoregressive,
-        lambda: TextCondition(encoder, splits["train"], {"validation": captions}, TINY.generator.width, 0),
+        lambda: TextCondition(encoder, splits["train"], {"test": captions}, TINY.generator.width, 0),
         work,
     )
     for sampling in CANDIDATES:
-        images = make_images(generator, work, "validation", sampling).images
+        images = make_images(generator, work, "test", sampling).images
         name = f"nucleus {sampling.top_p}, guidance {sampling.guidance}"
         _line(name, images, real, captions, detector)
-        (folder / f"{name}.png").write_bytes(grid_png(images[:SHOWN], columns=8, scale=3))
+        (arguments.cache / f"t2i, {name}.png").write_bytes(grid_png(images[:SHOWN], columns=8, scale=3))
     print(f"the generator's fit took {seconds:.0f} s")
 
 
 def _first(split: Split, images: int) -> Split:
     return replace(split, images=split.images[:images], captions=split.captions[:images], boxes=(), questions=())
-
-
-def _codes(method: str, splits: dict[str, Split], folder: Path) -> dict[str, Codes]:
-    """Codes of a tokenizer that is trained with seed 0, or was."""
-    entry = methods.get(method)
-    torch.manual_seed(0)
-    tokenizer = entry.load()(**entry.facts.arguments).build(TINY, "emoji-scenes", None)
-    kept = folder / "tokenizer.pt"
-    if kept.exists():
-        tokenizer.load_state_dict(torch.load(kept, weights_only=True))
-        tokenizer.eval()
-    else:
-        train(tokenizer, splits["train"], None, TINY, 0, CPU, lambda *_: None)
-        torch.save(tokenizer.state_dict(), kept)
-    return {
-        name: encode_split(tokenizer, split, folder / "codes", CPU, lambda *_: None) for name, split in splits.items()
-    }
 
 
 def _line(name: str, images: np.ndarray, real: np.ndarray, captions: list[str], detector: Detector) -> None:
