@@ -18,8 +18,12 @@ from bench.system.files import ROOT
 BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
 QUOTES = {
     ROOT / "README.md": ("## Read the board", ROOT / "leaderboard.md"),
-    ROOT / "docs/methods.md": ("## All methods", ROOT / "leaderboard.md"),
+    ROOT / "docs/methods.md": ("## Reconstruction", ROOT / "leaderboard.md"),
+    ROOT / "docs/results.md": ("## Figures", ROOT / "leaderboard.md"),
 }
+
+ORDER = "From worst to best, "
+"""How the sentence on the order of controls begins."""
 
 
 @pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
@@ -42,6 +46,12 @@ def test_committed_records_can_be_compared_example_by_example(results: Path) -> 
             assert all((folder / name).stat().st_size for name in record.samples)
 
 
+def test_three_hundred_records_like_the_committed_ones_take_less_than_15_megabytes() -> None:
+    records = len(RecordStore(ROOT / "results").all().records)
+    size = sum(path.stat().st_size for path in (ROOT / "results").rglob("*") if path.is_file())
+    assert 300 * size / records < 15e6
+
+
 @pytest.mark.parametrize("page", QUOTES, ids=lambda path: path.name)
 def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
     """Every table row of the page's part stands in the leaderboard."""
@@ -51,6 +61,13 @@ def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
     rows = [line for line in part.splitlines() if line.startswith("| ")]
     assert len(rows) >= 6
     assert not [row for row in rows if row not in rows_of_board]
+
+
+def test_the_page_of_tasks_quotes_what_each_table_says_of_the_order_of_controls() -> None:
+    said = [line for line in (ROOT / "leaderboard.md").read_text(encoding="utf-8").splitlines() if ORDER in line]
+    part = (ROOT / "docs/tasks.md").read_text(encoding="utf-8").split("## Can a task tell codebooks apart?")[1]
+    quoted = re.findall(r"^- `[a-z0-9-]+`: (.*)$", part.split("\n## ")[0], re.MULTILINE)
+    assert quoted == said
 
 
 def test_the_table_of_usage_is_what_the_records_say() -> None:
