@@ -76,12 +76,13 @@ CANDIDATES: dict[str, list[Change]] = {
     "positions 0.4, also in a GPT": positions(0.4),
     "positions 0.2, also in a GPT": positions(0.2),
     "Muon's rate 0.01": [constant(head, "MUON_RATE", 0.01)],
-    "Muon's rate 0.04": [constant(head, "MUON_RATE", 0.04)],
+    "decay 0.01, Muon's rate 0.04": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.04)],
     "a caption an image": [constant(captioner, "PER_IMAGE", 1)],
     "two captions an image": [constant(captioner, "PER_IMAGE", 2)],
     "grounding with a third of the steps": [constant(grounding, "LONGER", 1)],
     "decay 0": [constant(head, "DECAY", 0.0)],
-    "decay 0.1": [constant(head, "DECAY", 0.1)],
+    "decay 0.01": [constant(head, "DECAY", 0.01)],
+    "decay 0.01, Muon's rate 0.01": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.01)],
 }
 
 

@@ -24,7 +24,7 @@ WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
 CHECK_EVERY = 50
 """Steps between looks at the loss: each look makes a GPU wait."""
-DECAY = 0.01
+DECAY = 0.1
 """Of matrices."""
 MUON_RATE = 0.02
 """Muon's learning rate at every size of a network: its steps are as large whatever the gradient's size."""
