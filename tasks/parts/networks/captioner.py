@@ -49,9 +49,9 @@ class Captioner(nn.Module):
         self.gpt = PrefixModel(words, budget.width, budget.layers, prefix, WORDS)
 
     def forward(self, vectors: Tensor, ids: Tensor) -> Tensor:
-        """Code vectors [B, P, D] and captions int64 [B * n, T], those of an image together, to logits [B * n, T, words].
+        """Code vectors [B, P, D] and captions int64 [B * n, T], those of an image together, to logits [B * n, T, W].
 
-        The logits are of each word, given those before it.
+        The logits are of each of W words, given those before it.
         """
         return self.gpt(self.reader(vectors), ids[:, :-1])
 
