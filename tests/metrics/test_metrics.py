@@ -355,7 +355,7 @@ def test_tinyclip_ranks_damage_and_does_not_depend_on_the_batch() -> None:
         lambda made: distance.frechet_distance(whole, distance.statistics([made])),
         lambda made: distance.kernel_distance(real, made, paired=True),
     ):
-        # of less noise than 15 levels the kernel distance is zero, and its unbiased estimate of 60 images on either side
+        # for less noise than that the kernel distance is about zero, and its unbiased estimate on either side of it
         values = [compute(extractor.features(worse(images, noise, 0))) for noise in (15, 60, 120)]
         assert values == sorted(values)
 
