@@ -31,7 +31,6 @@ from bench.experiment.request import Request, TokenizerPlan
 from bench.experiment.tokenizers import codes_of, load_splits, trained
 from bench.presets import PRESETS
 from bench.registry import tasks
-from bench.tasks import grounding
 from bench.tasks.parts.networks import captioner, gpt, head, transformer
 
 CPU = torch.device("cpu")
@@ -79,7 +78,6 @@ CANDIDATES: dict[str, list[Change]] = {
     "decay 0.01, Muon's rate 0.04": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.04)],
     "a caption an image": [constant(captioner, "PER_IMAGE", 1)],
     "two captions an image": [constant(captioner, "PER_IMAGE", 2)],
-    "grounding with a third of the steps": [constant(grounding, "LONGER", 1)],
     "decay 0": [constant(head, "DECAY", 0.0)],
     "decay 0.01": [constant(head, "DECAY", 0.01)],
     "decay 0.01, Muon's rate 0.01": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.01)],

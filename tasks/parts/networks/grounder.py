@@ -17,7 +17,11 @@ WORDS = 20
 
 
 class Grounder(nn.Module):
-    """Boxes from code vectors and expressions; without training codes, from the expression alone."""
+    """Boxes from code vectors and expressions; without training codes, from the expression alone.
+
+    Where there are codes it also points: the token is compared with the encoding of each position, and what it points
+    at is added to the token before the box is read off.
+    """
 
     def __init__(self, words: int, budget: Budget, training: Codes | None) -> None:
         super().__init__()
@@ -28,12 +32,15 @@ class Grounder(nn.Module):
         self.reader = None if training is None else head.CodeReader(training, width)
         if training is not None:
             self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
+            self.point = nn.Linear(width, width)
         self.box = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4)
         )
 
     def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:
-        """Boxes [B * n, 4] in (0, 1): centre x, centre y, width, height.
+        """Boxes and, behind them, logits of the position that holds the box's centre: [B * n, 4 + h*w].
+
+        A box is centre x, centre y, width, height, in (0, 1). Without codes there are no positions.
 
         Args:
             ids: words of n expressions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D], not read by a
@@ -44,4 +51,11 @@ class Grounder(nn.Module):
         context = None if self.reader is None else self.image(self.reader(vectors))
         state = self.expression(read, real, context)[:, 0]  # the token's last, [B * n, W]
         with torch.autocast(ids.device.type, enabled=False):  # bf16 resolves coordinates in [0, 1] to about 1/256 only
-            return torch.sigmoid(self.box(state.float()))
+            state = state.float()
+            if context is None:
+                return torch.sigmoid(self.box(state))
+            places = context.float()  # [B, h*w, W]
+            asked = self.point(state).view(len(places), -1, places.shape[2])  # [B, n, W]
+            logits = asked @ places.mT / places.shape[2] ** 0.5  # [B, n, h*w]
+            pointed = (logits.softmax(2) @ places).flatten(0, 1)  # [B * n, W]
+            return torch.cat([torch.sigmoid(self.box(state + pointed)), logits.flatten(0, 1)], 1)
