@@ -16,7 +16,8 @@ from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.registry import metric_names, metric_of
-from bench.tasks.grounding import GREEN, RED, Grounding, _samples
+from bench.tasks.grounding import GREEN, RED, Grounding, _fitted, _samples
+from bench.tasks.parts.language.vocabulary import Vocabulary
 from bench.tasks.parts.networks.grounder import Grounder
 
 BUDGET = Budget(steps=150, batch_size=32, learning_rate=1e-3, width=64, layers=2)
@@ -128,8 +129,23 @@ def test_words_and_codes_both_reach_the_box() -> None:
         found = model(ids, vectors)
         assert not torch.allclose(found, model(ids.flip(0), vectors))
         assert not torch.allclose(found, model(ids, vectors.flip(0)))
-    assert found.shape == (2, 4)
-    assert bool(((found > 0) & (found < 1)).all())
+    boxes, pointed = found.split([4, 2 * 2], dim=1)  # a grid of 2x2 codes
+    assert bool(((boxes > 0) & (boxes < 1)).all())
+    assert not torch.allclose(pointed[0], pointed[1])
+
+
+def test_the_token_points_at_the_position_of_the_box() -> None:
+    codes, dataset = made_world()
+    work = Work(codes, dataset, BUDGET, 0, CPU)
+    vocabulary = Vocabulary(box.text for box in dataset["train"].boxes)
+    model = _fitted(work, vocabulary, np.random.default_rng(0))
+    boxes = dataset["test"].boxes
+    ids = torch.from_numpy(vocabulary.encode([box.text for box in boxes], 4))
+    vectors = codes["test"].vectors(np.array([box.image for box in boxes]), CPU)
+    with torch.inference_mode():
+        pointed = model(ids, vectors)[:, 4:].argmax(1)
+    there = [2 * (box.box[1] > 0.5) + (box.box[0] > 0.5) for box in boxes]
+    assert (pointed == torch.tensor(there)).float().mean() > 0.9
 
 
 def test_samples_show_expressions_and_both_boxes(grounded: TaskResult) -> None:
