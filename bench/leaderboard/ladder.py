@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from bench.leaderboard.comparison import TableValue
@@ -39,7 +40,7 @@ def ladder(table: Table) -> str | None:
     margin = 0.0 if table.noise is None or table.noise.total is None else 2 * table.noise.total
     low = [
         f"{worse} and {', '.join(better)}"
-        for (_, below), (_, above) in zip(list(rungs.items())[:-1], list(rungs.items())[1:], strict=True)
+        for (_, below), (_, above) in itertools.pairwise(rungs.items())
         for worse, value in below.items()
         if (better := [label for label, other in above.items() if sign * (other - value) <= margin])
     ]
