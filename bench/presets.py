@@ -22,8 +22,9 @@ class Preset:
     """Everything about size and budget that all methods share.
 
     backbone: "light" or "taming" (see `methods/parts/backbones.py`). grid: side of the code grid. codes: K. width: D.
-    limits: the largest number of images per split. precision: "bf16" (autocast) or "fp32". threads: of the CPU, for
-    every training and head, since their number moves values (0.1 dB at `tiny`). head: of tasks that read codes;
+    limits: the largest number of images per split. precision: of trainings, see
+    `bench.system.precision`. threads: of the CPU, for every training and head, since their number moves values (0.1 dB
+    at `tiny`). head: of tasks that read codes;
     generator: of tasks that make them. average: decay of a moving average of the weights, which the trained tokenizer
     then has; None keeps those of the last step.
     """
@@ -63,7 +64,7 @@ PRESETS: dict[str, Preset] = {
         schedule="cosine",
         betas=(0.9, 0.99),
         discriminator_start=30,
-        precision="bf16",
+        precision="auto",
         threads=1,
         head=Budget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
         generator=Budget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
@@ -82,7 +83,7 @@ PRESETS: dict[str, Preset] = {
         schedule="cosine",
         betas=(0.9, 0.99),
         discriminator_start=750,
-        precision="bf16",
+        precision="auto",
         threads=1,
         head=Budget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
         generator=Budget(steps=2_400, batch_size=32, learning_rate=2e-3, width=192, layers=4),
@@ -101,7 +102,7 @@ PRESETS: dict[str, Preset] = {
         schedule="cosine",
         betas=(0.9, 0.99),
         discriminator_start=15_000,
-        precision="bf16",
+        precision="auto",
         threads=4,
         head=Budget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
         generator=Budget(steps=60_000, batch_size=128, learning_rate=5e-4, width=512, layers=8),

@@ -23,6 +23,7 @@ from bench.experiment.train import parameter_groups
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
+from bench.system.precision import autocast
 from bench.text.load import load_text_encoder
 
 CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
@@ -53,10 +54,10 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
         ids = encoder.tokenize([CAPTION] * preset.batch_size).to(device)
         text = TextBatch(ids, *encoder.encode(ids))
     groups = parameter_groups(tokenizer, preset.learning_rate)
-    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
+    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=True)
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16"):
+        with autocast(device, preset.precision):
             losses = tokenizer.losses(Batch(images, text), preset.discriminator_start)
         optimizer.zero_grad(set_to_none=True)
         torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -97,6 +98,11 @@ def muon() -> AbstractContextManager[Any]:
     return patch.object(torch.optim, "Adam", MuonForConvolutions)
 
 
+def fewer_steps() -> AbstractContextManager[Any]:
+    """Two thirds of the steps, the discriminator from half of them on."""
+    return patch.dict(globals(), TINY=dataclasses.replace(TINY, steps=1_000, discriminator_start=500))
+
+
 CANDIDATES: dict[str, tuple[str, list[Change]]] = {
     "network: decoder input of unit scale, encoder starts at 0.1": ("vqvae", []),
     "network: decoder input of unit scale, encoder starts at 1": ("vqvae", [start_at_one]),
@@ -110,6 +116,8 @@ CANDIDATES: dict[str, tuple[str, list[Change]]] = {
     "optimizer: Muon for convolutions": ("vqgan", [muon]),
     "optimizer: Adam, identity": ("identity", []),
     "optimizer: Muon for convolutions, identity": ("identity", [muon]),
+    "optimizer: Adam, 1,000 steps": ("vqgan", [fewer_steps]),
+    "optimizer: Muon for convolutions, 1,000 steps": ("vqgan", [muon, fewer_steps]),
     "random-codebook: directions": ("random-codebook", []),
     "random-codebook: standard normal": ("random-codebook", [standard_normal]),
 }

@@ -21,6 +21,7 @@ from bench.system import ranks, streams
 from bench.system.batch_norm import normalise_jointly
 from bench.system.batches import shuffled
 from bench.system.checkpoint import Checkpoint
+from bench.system.precision import autocast
 from bench.system.progress import Progress
 from bench.system.resume import Part, Resumable
 from bench.text.caption_features import CaptionFeatures
@@ -65,11 +66,10 @@ def train(
     if ranks.count() > 1:
         normalise_jointly(tokenizer)
     groups = parameter_groups(tokenizer, preset.learning_rate)
-    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=device.type == "cuda")
+    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
     history = History(parameters=sum(parameter.numel() for group in groups for parameter in group["params"]))
     watch = Watch(history, tokenizer.codebook.detach().clone())
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=preset.precision == "bf16")
     batches = shuffled(len(split), preset.batch_size, streams.generator(seed, "training batches"))
     captions = streams.generator(seed, "training captions")
     images = training_images(split, seed)
@@ -84,7 +84,7 @@ def train(
         for step in training.steps(preset.steps):
             rows = next(batches)
             batch = Batch(to_float(ranks.own(images[rows]), device), _text(features, rows, captions, device))
-            with autocast:
+            with autocast(device, preset.precision):
                 losses = tokenizer.losses(batch, step)
             optimizer.zero_grad(set_to_none=True)
             torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()

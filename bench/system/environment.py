@@ -14,6 +14,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.system.files import ROOT
+from bench.system.precision import multiplies_bf16
 
 PACKAGES = (
     "torch",
@@ -60,6 +61,7 @@ def describe(device: torch.device) -> dict[str, object]:
         "platform": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
+        "autocast": "bf16" if multiplies_bf16(device) else "fp32",
         "versions": dict(installed_versions()),
         "commit": commit,
         "dirty": dirty,

@@ -14,6 +14,7 @@ from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
+from bench.system.precision import autocast
 from bench.tasks.parts.image_controls import own_vectors
 from bench.tasks.parts.language.captions import one_each
 from bench.tasks.parts.language.vocabulary import END, PADDING, Vocabulary
@@ -82,7 +83,7 @@ def write(
     captions = []
     for start in range(0, len(codes), BATCH):
         rows = np.arange(start, min(start + BATCH, len(codes)))
-        with torch.inference_mode(), head.autocast(device):
+        with torch.inference_mode(), autocast(device):
             ids = decode(model.gpt, model.reader(codes.vectors(rows, device)), rng)  # [B, WORDS]
         for row in ids.tolist():
             caption = row[: row.index(END)] if END in row else row

@@ -19,6 +19,7 @@ from bench.presets import Budget
 from bench.system import fingerprint
 from bench.system.checkpoint import Checkpoint
 from bench.system.kept import key_of
+from bench.system.precision import autocast
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.fit_once import fit_once
 
@@ -80,7 +81,7 @@ def detect(model: Detector, images: np.ndarray, device: torch.device) -> np.ndar
     """Which objects are recognised in each quarter of images uint8 [N, S, S, 3]: bool [N, 4, C]."""
     parts = []
     for start in range(0, len(images), BATCH):
-        with torch.inference_mode(), head.autocast(device):
+        with torch.inference_mode(), autocast(device):
             logits = model(to_float(images[start : start + BATCH], device))
         parts.append((logits.float().sigmoid() > SEEN).cpu().numpy())
     return np.concatenate(parts)

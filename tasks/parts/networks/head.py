@@ -13,6 +13,7 @@ from bench.contracts.codes import Codes
 from bench.errors import TrainingDiverged
 from bench.presets import Budget
 from bench.system.checkpoint import Checkpoint
+from bench.system.precision import autocast
 from bench.system.progress import reporter
 from bench.system.resume import Part, Resumable
 from bench.tasks.parts.networks.muon import Muon
@@ -33,7 +34,7 @@ PROTOCOL = {
     "codes": f"vectors, each dimension standardised over {SAMPLE} training images, then a learned linear map",
     "start": f"learned positions from N(0, {START_OF_POSITIONS}^2), those of a GPT from N(0, 0.02^2)",
     "optimiser": f"Muon (rate {MUON_RATE}, momentum 0.95) for the matrices of transformer blocks, AdamW (the budget's "
-    f"rate) for all else; decay {DECAY} on matrices, {WARM_UP:.0%} warm-up, cosine to 0, gradient norm at most 1, bf16",
+    f"rate) for all else; decay {DECAY} on matrices, {WARM_UP:.0%} warm-up, cosine to 0, gradient norm at most 1",
 }
 
 
@@ -113,11 +114,6 @@ def fit(
                 report(step + 1, budget.steps, f"fit, loss {shown:.3g}")
     model.eval()
     return training.seconds
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """bf16 where the hardware multiplies it; the same for fitting and scoring."""
-    return torch.autocast(device.type, torch.bfloat16)
 
 
 def _optimizers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.contracts.task import Work
 from bench.system.batches import shuffled
+from bench.system.precision import autocast
 from bench.tasks.parts.image_controls import Vectors, own_vectors
 from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
 from bench.tasks.parts.language.vocabulary import PADDING
@@ -49,7 +50,7 @@ def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device
     for start in range(0, len(questions.images), BATCH):
         rows = np.arange(start, min(start + BATCH, len(questions.images)))
         numbers = questions.of_images(rows)
-        with torch.inference_mode(), head.autocast(device):
+        with torch.inference_mode(), autocast(device):
             output = _outputs(network, questions, rows, numbers, vectors).cpu().numpy()
         there = numbers.reshape(-1) != OUTSIDE
         outputs.append(output[there])

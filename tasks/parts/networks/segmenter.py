@@ -18,6 +18,7 @@ from bench.presets import Budget
 from bench.system import fingerprint
 from bench.system.checkpoint import Checkpoint
 from bench.system.kept import key_of
+from bench.system.precision import autocast
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.fit_once import fit_once
 
@@ -84,7 +85,7 @@ def segment(model: Segmenter, images: np.ndarray, device: torch.device) -> np.nd
     """Class ids uint8 [N, S, S] of images uint8 [N, S, S, 3]."""
     classes = []
     for start in range(0, len(images), BATCH):
-        with torch.inference_mode(), head.autocast(device):
+        with torch.inference_mode(), autocast(device):
             logits = model(to_float(images[start : start + BATCH], device))  # [B, C, S, S]
         classes.append(logits.argmax(1).to(torch.uint8).cpu().numpy())
     return np.concatenate(classes)

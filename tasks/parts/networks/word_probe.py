@@ -13,6 +13,7 @@ from bench.contracts.task import Work
 from bench.presets import Budget
 from bench.system import streams
 from bench.system.batches import shuffled
+from bench.system.precision import autocast
 from bench.tasks.parts.image_controls import own_vectors
 from bench.tasks.parts.language.captions import one_each
 from bench.tasks.parts.language.masking import masking_ranks
@@ -65,7 +66,7 @@ class WordProbe(nn.Module):
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:  # noqa: ARG002
         """See `bench.contracts.method.WordPredictor`; it has no text encoder, so only words can be masked."""
-        with head.autocast(ids.device):
+        with autocast(ids.device):
             return self.word(self(vectors, ids, predict))
 
 
