@@ -22,11 +22,11 @@ class Preset:
     """Everything about size and budget that all methods share.
 
     backbone: "light" or "taming" (see `methods/parts/backbones.py`). grid: side of the code grid. codes: K. width: D.
-    limits: the largest number of images per split. precision: of trainings, see
-    `bench.system.precision`. threads: of the CPU, for every training and head, since their number moves values (0.1 dB
-    at `tiny`). head: of tasks that read codes;
-    generator: of tasks that make them. average: decay of a moving average of the weights, which the trained tokenizer
-    then has; None keeps those of the last step.
+    limits: the largest number of images per split. muon: Muon trains the kernels of convolutions, at so many times the
+    learning rate; None: Adam trains all, as in the papers. precision: of trainings, see `bench.system.precision`.
+    threads: of the CPU, for every training and head, since their number moves values (0.1 dB at `tiny`). head: of tasks
+    that read codes; generator: of tasks that make them. average: decay of a moving average of the weights, which the
+    trained tokenizer then has; None keeps those of the last step.
     """
 
     about: str
@@ -42,6 +42,7 @@ class Preset:
     schedule: str
     betas: tuple[float, float]
     discriminator_start: int
+    muon: float | None
     precision: str
     threads: int
     head: Budget
@@ -64,6 +65,7 @@ PRESETS: dict[str, Preset] = {
         schedule="cosine",
         betas=(0.9, 0.99),
         discriminator_start=30,
+        muon=10,
         precision="auto",
         threads=1,
         head=Budget(steps=30, batch_size=32, learning_rate=1e-3, width=64, layers=1),
@@ -77,12 +79,13 @@ PRESETS: dict[str, Preset] = {
         grid=8,
         codes=512,
         width=32,
-        steps=1_500,
+        steps=1_000,
         batch_size=32,
         learning_rate=2e-3,
         schedule="cosine",
         betas=(0.9, 0.99),
-        discriminator_start=750,
+        discriminator_start=500,
+        muon=10,
         precision="auto",
         threads=1,
         head=Budget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
@@ -102,6 +105,7 @@ PRESETS: dict[str, Preset] = {
         schedule="cosine",
         betas=(0.9, 0.99),
         discriminator_start=15_000,
+        muon=10,
         precision="auto",
         threads=4,
         head=Budget(steps=20_000, batch_size=128, learning_rate=5e-4, width=256, layers=4),
@@ -121,6 +125,7 @@ PRESETS: dict[str, Preset] = {
         schedule="constant",
         betas=(0.5, 0.9),
         discriminator_start=10_000,
+        muon=None,
         precision="fp32",
         threads=8,
         head=Budget(steps=100_000, batch_size=60, learning_rate=2e-4, width=512, layers=8),

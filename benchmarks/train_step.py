@@ -19,7 +19,7 @@ import torch
 from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import BenchError
 from bench.experiment.arguments import parse_setting, resolve
-from bench.experiment.train import parameter_groups
+from bench.experiment.optimizers import optimizers
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
@@ -53,15 +53,15 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
     if encoder is not None:
         ids = encoder.tokenize([CAPTION] * preset.batch_size).to(device)
         text = TextBatch(ids, *encoder.encode(ids))
-    groups = parameter_groups(tokenizer, preset.learning_rate)
-    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=True)
+    of_tokenizer = optimizers(tokenizer, preset)
 
     def step() -> None:
         with autocast(device, preset.precision):
             losses = tokenizer.losses(Batch(images, text), preset.discriminator_start)
-        optimizer.zero_grad(set_to_none=True)
+        tokenizer.zero_grad(set_to_none=True)
         torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()
-        optimizer.step()
+        for optimizer in of_tokenizer:
+            optimizer.step()
 
     train = per_second(step, steps, device) * len(images)
     tokenizer.eval()
@@ -69,7 +69,7 @@ def measure(name: str, preset: Preset, settings: list[str], steps: int, device: 
         codes = tokenizer.encode(images)
         encode = per_second(lambda: tokenizer.encode(images), steps, device) * len(images)
         decode = per_second(lambda: tokenizer.decode(codes), steps, device) * len(images)
-    count = sum(weight.numel() for group in groups for weight in group["params"])
+    count = sum(weight.numel() for weight in tokenizer.parameters() if weight.requires_grad)
     return Figures(train, encode, decode, count, peak_memory_mib(device))
 
 

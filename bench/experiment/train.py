@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.data.pixels.training_view import TrainingView, training_images
 from bench.errors import ContractError
 from bench.experiment.history import CHECK_EVERY, History, Watch
+from bench.experiment.optimizers import optimizers
 from bench.experiment.training_log import TrainingLog
 from bench.images import to_float
 from bench.presets import Preset
@@ -40,8 +40,9 @@ def train(
 ) -> History:
     """Train in place for `preset.steps` steps; leaves the tokenizer in evaluation mode on `device`.
 
-    Data order and caption choice come from the seed alone, so every method sees the same batches. One optimizer and
-    one backward pass serve all players of an adversarial method (see `bench.methods.parts.adversarial`).
+    Data order and caption choice come from the seed alone, so every method sees the same batches. One step of
+    the optimizers and one backward pass serve all players of an adversarial method (see
+    `bench.methods.parts.adversarial`).
 
     With a checkpoint, a training that was interrupted ends as one that was not, bit for bit on a CPU. So a tokenizer
     keeps what its training changes in its `state_dict`, and draws from torch's random state alone.
@@ -65,16 +66,18 @@ def train(
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
     if ranks.count() > 1:
         normalise_jointly(tokenizer)
-    groups = parameter_groups(tokenizer, preset.learning_rate)
-    optimizer = torch.optim.Adam(groups, preset.learning_rate, betas=preset.betas, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(preset, step))
-    history = History(parameters=sum(parameter.numel() for group in groups for parameter in group["params"]))
+    trained = [parameter for parameter in tokenizer.parameters() if parameter.requires_grad]
+    of_tokenizer = optimizers(tokenizer, preset)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(each, lambda step: _rate(preset, step)) for each in of_tokenizer]
+    history = History(parameters=sum(parameter.numel() for parameter in trained))
     watch = Watch(history, tokenizer.codebook.detach().clone())
     batches = shuffled(len(split), preset.batch_size, streams.generator(seed, "training batches"))
     captions = streams.generator(seed, "training captions")
     images = training_images(split, seed)
     average = _moving_average(tokenizer, preset)
-    parts: dict[str, Part] = {"tokenizer": tokenizer, "optimizer": optimizer, "schedule": schedule, "watch": watch}
+    parts: dict[str, Part] = {"tokenizer": tokenizer, "watch": watch}
+    parts |= {f"optimizer {number}": part for number, part in enumerate(of_tokenizer)}
+    parts |= {f"schedule {number}": part for number, part in enumerate(schedules)}
     parts |= {"batches": batches, "captions": captions}
     parts |= {"crops": images.rng} if isinstance(images, TrainingView) else {}
     parts |= {"average": average} if average is not None else {}
@@ -86,11 +89,12 @@ def train(
             batch = Batch(to_float(ranks.own(images[rows]), device), _text(features, rows, captions, device))
             with autocast(device, preset.precision):
                 losses = tokenizer.losses(batch, step)
-            optimizer.zero_grad(set_to_none=True)
+            tokenizer.zero_grad(set_to_none=True)
             torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
-            ranks.average_gradients(parameter for group in groups for parameter in group["params"])
-            optimizer.step()
-            schedule.step()
+            ranks.average_gradients(trained)
+            for optimizer, schedule in zip(of_tokenizer, schedules, strict=True):
+                optimizer.step()
+                schedule.step()
             if average is not None:
                 average.update_parameters(tokenizer)
             watch.add(losses, len(rows))
@@ -113,15 +117,6 @@ def train(
         change = tokenizer.codebook.detach() - watch.start
         history.codebook_change = float(change.norm() / watch.start.norm().clamp(min=1e-12))
     return history
-
-
-def parameter_groups(tokenizer: Tokenizer, learning_rate: float) -> list[dict[str, Any]]:
-    """What is trained, one group for each learning rate; see `Tokenizer.learning_rate_scales`."""
-    scales = {parameter: 1.0 for parameter in tokenizer.parameters() if parameter.requires_grad}
-    for module, scale in tokenizer.learning_rate_scales().items():
-        scales.update(dict.fromkeys(scales.keys() & set(module.parameters()), float(scale)))
-    rates = sorted(set(scales.values()))
-    return [{"params": [p for p in scales if scales[p] == rate], "lr": learning_rate * rate} for rate in rates]
 
 
 def _text(

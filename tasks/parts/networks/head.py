@@ -13,10 +13,10 @@ from bench.contracts.codes import Codes
 from bench.errors import TrainingDiverged
 from bench.presets import Budget
 from bench.system.checkpoint import Checkpoint
+from bench.system.muon import Muon
 from bench.system.precision import autocast
 from bench.system.progress import reporter
 from bench.system.resume import Part, Resumable
-from bench.tasks.parts.networks.muon import Muon
 from bench.tasks.parts.networks.transformer import START_OF_POSITIONS, Block
 
 SAMPLE = 2048

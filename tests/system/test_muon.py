@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.tasks.parts.networks.muon import Muon, orthogonalised
+from bench.system.muon import Muon, orthogonalised
 
 SHAPES = ((8, 8), (24, 8), (8, 24), (8, 8))
 
@@ -36,10 +36,18 @@ def test_steps_are_those_of_torch_but_for_its_bf16() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_directions_keep_their_spaces_and_lose_their_sizes(shape: tuple[int, int]) -> None:
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(2)) * 100
-    (group,) = Muon([nn.Parameter(torch.zeros(shape))]).param_groups
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
-    sizes = left.mT @ orthogonalised(matrices, group) @ right.mT
+    sizes = left.mT @ orthogonalised(matrices) @ right.mT
     diagonal = sizes.diagonal(dim1=1, dim2=2)
     assert torch.allclose(sizes, torch.diag_embed(diagonal), atol=1e-3)
     assert diagonal.median() == pytest.approx(1, abs=0.25)
-    assert orthogonalised(torch.zeros(1, *shape), group).abs().max() == 0
+    assert orthogonalised(torch.zeros(1, *shape)).abs().max() == 0
+
+
+def test_a_kernel_moves_as_the_matrix_that_it_is() -> None:
+    gradient = torch.randn(8, 3 * 2 * 2, generator=torch.Generator().manual_seed(3))
+    matrix, kernel = nn.Parameter(torch.zeros(8, 12)), nn.Parameter(torch.zeros(8, 3, 2, 2))
+    matrix.grad, kernel.grad = gradient, gradient.view_as(kernel).contiguous(memory_format=torch.channels_last)
+    Muon([matrix, kernel], 0.02, 0.1).step()
+    assert kernel.abs().max() > 0
+    assert torch.equal(kernel.flatten(1), matrix)
