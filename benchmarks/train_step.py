@@ -23,7 +23,7 @@ from bench.experiment.optimizers import optimizers
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
-from bench.system.precision import autocast
+from bench.system.precision import autocast, multiplies_bf16
 from bench.text.load import load_text_encoder
 
 CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
@@ -104,6 +104,8 @@ def main() -> None:
     preset = PRESETS[arguments.preset]
     preset = dataclasses.replace(preset, precision=arguments.precision or preset.precision)
     device = torch.device(arguments.device)
+    if preset.precision == "auto":
+        preset = dataclasses.replace(preset, precision="bf16" if multiplies_bf16(device) else "fp32")
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{named}; {arguments.preset}, batch {preset.batch_size}, {preset.precision}, torch {torch.__version__}")
     print("| method | parameters | training, images/s | ratio | encoding, images/s | decoding, images/s | peak MiB |")
