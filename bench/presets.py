@@ -89,7 +89,7 @@ PRESETS: dict[str, Preset] = {
         precision="auto",
         threads=1,
         head=Budget(steps=1_200, batch_size=32, learning_rate=1e-3, width=96, layers=2),
-        generator=Budget(steps=2_400, batch_size=32, learning_rate=2e-3, width=192, layers=4),
+        generator=Budget(steps=1_600, batch_size=32, learning_rate=3e-3, width=128, layers=3),
     ),
     "small": Preset(
         about="one GPU, hours: 64 px",

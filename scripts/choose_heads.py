@@ -31,14 +31,14 @@ from bench.experiment.request import Request, TokenizerPlan
 from bench.experiment.tokenizers import codes_of, load_splits, trained
 from bench.presets import PRESETS
 from bench.registry import tasks
-from bench.tasks.parts.networks import captioner, gpt, head, transformer
+from bench.tasks.parts.networks import captioner, head, transformer
 
 CPU = torch.device("cpu")
 METHODS = ("identity", "random-codebook", "vqgan")
 BUDGET = PRESETS["tiny"].head
 SHOWN = {
     "vqa": ("accuracy", "accuracy/object", "accuracy/number", "accuracy/location", "accuracy/yes/no"),
-    "captioning": ("objects_named", "cider_d", "bleu_4"),
+    "captioning": ("objects_named", "corner_choice", "cider_d", "bleu_4"),
     "grounding": ("box_accuracy", "box_iou"),
     "alignment": ("word_recall", "word_recall/mask-3"),
 }
@@ -57,14 +57,8 @@ def adamw_alone() -> AbstractContextManager[Any]:
 
 
 def positions(scale: float) -> list[Change]:
-    """Learned positions of another size at the start, a GPT's too."""
-    original = gpt.PrefixModel.__init__
-
-    def __init__(model: gpt.PrefixModel, *arguments: int) -> None:  # noqa: N807 - replaces it
-        original(model, *arguments)
-        torch.nn.init.normal_(model.body.positions, std=scale)
-
-    return [constant(transformer, "START_OF_POSITIONS", scale), constant(gpt.PrefixModel, "__init__", __init__)]
+    """Learned positions of another size at the start."""
+    return [constant(transformer, "START_OF_POSITIONS", scale)]
 
 
 CANDIDATES: dict[str, list[Change]] = {
@@ -72,8 +66,8 @@ CANDIDATES: dict[str, list[Change]] = {
     "AdamW alone, positions 1": [adamw_alone, *positions(1.0)],
     "AdamW alone": [adamw_alone],
     "positions 1": positions(1.0),
-    "positions 0.4, also in a GPT": positions(0.4),
-    "positions 0.2, also in a GPT": positions(0.2),
+    "positions 0.2": positions(0.2),
+    "Muon's rate 0.005": [constant(head, "MUON_RATE", 0.005)],
     "Muon's rate 0.01": [constant(head, "MUON_RATE", 0.01)],
     "decay 0.01, Muon's rate 0.04": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.04)],
     "a caption an image": [constant(captioner, "PER_IMAGE", 1)],

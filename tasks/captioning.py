@@ -23,6 +23,8 @@ from bench.metrics.captions import Scored, caption_length, distinct_captions, no
 from bench.registry import tasks
 from bench.tasks.parts.language import caption_scores
 from bench.tasks.parts.language.captions import check_captions
+from bench.tasks.parts.language.named_corners import PROTOCOL as EXCHANGED_CORNERS
+from bench.tasks.parts.language.named_corners import exchanged
 from bench.tasks.parts.language.named_objects import PROTOCOL as NAMED_OBJECTS
 from bench.tasks.parts.language.named_objects import objects_named
 from bench.tasks.parts.language.vocabulary import WORD, Vocabulary
@@ -57,6 +59,11 @@ OF_ALL = ("bleu", "meteor")
             higher_is_better=True,
             about="Share of captions that name every object of the image once, and no other.",
         ),
+        Metric(
+            "corner_choice",
+            higher_is_better=True,
+            about="Share of captions that the network finds likelier than the same with two corners exchanged.",
+        ),
         Metric("novelty", higher_is_better=None, about="Share of captions that are no training caption."),
         Metric(
             "distinct_captions",
@@ -68,21 +75,24 @@ OF_ALL = ("bleu", "meteor")
 )
 @dataclass(frozen=True)
 class Captioning(Task):
-    """Captions from a GPT whose prefix is the code vectors (LG-VQ, arXiv 2405.14206, App. A.1, after ClipCap).
+    """Captions from the code vectors, word by word (LG-VQ, arXiv 2405.14206, App. A.1, after ClipCap).
 
-    It is trained from scratch, since the paper does not say which weights it starts from, and writes by beam search or
-    nucleus sampling, as ClipCap does. The blind baseline says the most frequent training caption of every image.
+    There a GPT reads the vectors as a prefix; here words attend to an encoding of them, since with a prefix captions
+    did not come to say which object is in which corner. The network is trained from scratch, for the paper does not say
+    which weights it starts from, and writes by beam search or nucleus sampling, as ClipCap does. The blind baseline
+    says the most frequent training caption of every image.
     """
 
     decoding: Literal["beam", "nucleus"] = "beam"
 
     @override
     def protocol(self) -> Mapping[str, object]:
-        _, decoding = captioner.DECODERS[self.decoding]
+        _, decoding = captioner.DECODINGS[self.decoding]
         return {
-            "version": 2,
+            "version": 3,
             "decoding": decoding,
             "objects named": NAMED_OBJECTS,
+            "corner choice": EXCHANGED_CORNERS,
             **captioner.PROTOCOL,
             **caption_scores.protocol(),
         }
@@ -102,6 +112,7 @@ class Captioning(Task):
         result = TaskResult()
         if work.codes is None:
             written = {name: [_most_frequent(training)] * len(split) for name, split in work.tests.items()}
+            result.skip("corner_choice", "one caption for all images tells none apart")
         else:
             written = self._write(result, work, work.codes, Vocabulary(training))
         for name, split in work.tests.items():
@@ -122,13 +133,21 @@ class Captioning(Task):
             torch.manual_seed(seed)
             model = captioner.Captioner(len(vocabulary), work.budget, codes["train"]).to(device)
         captioner.fit(model, vocabulary, work)
-        decode, _ = captioner.DECODERS[self.decoding]
+        decode, _ = captioner.DECODINGS[self.decoding]
         written = {}
         for name in work.tests:
             started = time.perf_counter()
             written[name] = captioner.write(model, vocabulary, codes[name], decode, seed, device)
             if name == "test":
                 result.cost["caption_ms_per_image"] = 1000 * (time.perf_counter() - started) / len(written[name])
+                with result.attempt("corner_choice", "the test split"):
+                    pairs = exchanged(work.dataset["test"].captions)
+                    images = np.array([pair.image for pair in pairs])
+                    own, other = (
+                        captioner.log_likelihoods(model, vocabulary, codes["test"], images, texts, device)
+                        for texts in ([pair.caption for pair in pairs], [pair.other for pair in pairs])
+                    )
+                    result.add("corner_choice", own > other, images=images)
         return written
 
 

@@ -79,9 +79,9 @@ class TextToImage(GeneratingTask):
     @override
     def protocol(self) -> Mapping[str, object]:
         return {
-            "version": 2,
+            "version": 3,
             "generator": self.generator,
-            "condition": f"token features of {self.text_encoder}",
+            "condition": f"token features of {self.text_encoder}, and learned vectors of its word pieces",
             "text_encoder": load_text_encoder(self.text_encoder).fingerprint(),
             "captions": "one of each image, drawn with the seed; in training another one each time",
             **clip_score.PROTOCOL,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.squares import CPU, world
+from helpers.squares import CPU, decode, world
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
@@ -19,8 +19,9 @@ from bench.errors import DataError
 from bench.presets import PRESETS, Budget
 from bench.registry import metric_names, metric_of
 from bench.tasks.captioning import Captioning
+from bench.tasks.parts.language.named_corners import CORNERS
 
-BUDGET = Budget(steps=100, batch_size=32, learning_rate=4e-3, width=32, layers=1)
+BUDGET = Budget(steps=100, batch_size=32, learning_rate=4e-4, width=32, layers=1)
 SHORT = Budget(steps=4, batch_size=16, learning_rate=1e-3, width=32, layers=1)
 SIZES = {"train": 256, "validation": 10, "test": 60, "test-novel-pairs": 20}
 DECLARED = metric_names("captioning")
@@ -110,6 +111,32 @@ def test_one_seed_gives_one_result_and_leaves_the_global_one_alone(decoding: str
     assert first.metrics == again.metrics
     assert first.samples == again.samples
     assert first.samples["captions.md"] != other.samples["captions.md"]
+
+
+def corners(count: int, seed: int) -> tuple[Codes, Split]:
+    """A red and a blue square in two of four corners, and captions that say where."""
+    rng = np.random.default_rng(seed)
+    array = np.zeros((count, 4), np.int32)
+    captions = []
+    for row in array:
+        red, blue = (int(number) for number in rng.permutation(4)[:2])
+        row[[red, blue]] = 1, 2
+        captions.append([f"red {CORNERS[red]}, blue {CORNERS[blue]}", f"blue {CORNERS[blue]} and red {CORNERS[red]}"])
+    codes = Codes(array.reshape(-1, 2, 2), torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), True, decode)
+    return codes, Split("train", np.zeros((count, 16, 16, 3), np.uint8), captions)
+
+
+def test_the_network_tells_corners_apart_only_where_codes_do(no_java: None) -> None:
+    both = {name: corners(count, number) for number, (name, count) in enumerate(SIZES.items())}
+    codes = {name: found for name, (found, _) in both.items()}
+    dataset = {name: replace(split, name=name) for name, (_, split) in both.items()}
+    told = Captioning().run(Work(codes, dataset, replace(BUDGET, steps=200), 0, CPU))
+    assert told.metrics["corner_choice"].value > 0.95
+    assert told.metrics["corner_choice"].n == SIZES["test"]
+    nothing = {name: replace(found, array=np.zeros_like(found.array)) for name, found in codes.items()}
+    blank = Captioning().run(Work(nothing, dataset, BUDGET, 0, CPU))
+    assert 0.3 < blank.metrics["corner_choice"].value < 0.7
+    assert "tells none apart" in Captioning().run(Work(None, dataset, BUDGET, 0, CPU)).skipped["corner_choice"]
 
 
 @pytest.fixture(scope="module")

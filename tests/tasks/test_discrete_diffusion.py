@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.presets import Budget
 from bench.tasks.parts.generator.diffusion_schedule import Schedule, corrupt, linear_schedule, posterior
 from bench.tasks.parts.generator.discrete_diffusion import STEPS, DiscreteDiffusion
-from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.generator.model import Context
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.decoding import Sampling
 
@@ -92,22 +92,22 @@ def test_the_posterior_sums_to_one_over_all_steps(codes):
         torch.testing.assert_close(found.sum(-1), torch.ones(6, 3), atol=1e-4, rtol=0)
 
 
-def none(rows: int, width: int = 32) -> Prefix:
-    return Prefix(torch.empty(rows, 0, width), torch.ones(rows, 0, dtype=torch.bool))
+def none(rows: int, width: int = 32) -> Context:
+    return Context(torch.empty(rows, 0, width), torch.ones(rows, 0, dtype=torch.bool))
 
 
 def model() -> DiscreteDiffusion:
     torch.manual_seed(0)
-    made = DiscreteDiffusion(tokens=8, width=32, layers=2, prefix=5, length=6)
+    made = DiscreteDiffusion(tokens=8, width=32, layers=2, context=5, length=6)
     for learned in (made.embedding.weight, made.step.weight, made.body.positions):
         torch.nn.init.normal_(learned)  # at the small start of training every prediction is the same
     return made.eval()
 
 
-def some() -> tuple[Prefix, Tensor]:
+def some() -> tuple[Context, Tensor]:
     torch.manual_seed(1)
     real = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] + [False] * 4, [True] * 3 + [False] * 2])
-    return Prefix(torch.randn(4, 5, 32), real), torch.randint(0, 8, (4, 6))
+    return Context(torch.randn(4, 5, 32), real), torch.randint(0, 8, (4, 6))
 
 
 class Knowing(DiscreteDiffusion):
@@ -116,7 +116,7 @@ class Knowing(DiscreteDiffusion):
     answer: Tensor
     sharpness: float
 
-    def forward(self, prefix: Prefix, noisy: Tensor, now: Tensor) -> Tensor:
+    def forward(self, context: Context, noisy: Tensor, now: Tensor) -> Tensor:
         return self.sharpness * F.one_hot(self.answer, self.tokens).float()
 
 
@@ -149,32 +149,32 @@ def test_the_bound_of_a_constant_guess_is_the_entropy_of_codes():
     torch.testing.assert_close(found.double(), bound + auxiliary, atol=0.1, rtol=0)  # 4 standard errors
 
 
-def test_it_learns_codes_that_a_prefix_determines():
+def test_it_learns_codes_that_a_context_determines():
     """Codes follow from which of four vectors is told; trained as every head is, it says them back."""
     torch.manual_seed(0)
     vectors = torch.randn(4, 1, 32)
     answers = torch.randint(0, 8, (4, 6))
     real = torch.ones(64, 1, dtype=torch.bool)
-    made = DiscreteDiffusion(tokens=8, width=32, layers=1, prefix=1, length=6)
+    made = DiscreteDiffusion(tokens=8, width=32, layers=1, context=1, length=6)
 
     def loss() -> Tensor:
         which = torch.randint(4, (64,))
-        return made.loss(Prefix(vectors[which], real), answers[which])
+        return made.loss(Context(vectors[which], real), answers[which])
 
     head.fit(made, loss, Budget(steps=300, batch_size=64, learning_rate=4e-3, width=32, layers=1), CPU)
     which = torch.arange(4).repeat(16)
-    found = made.sample(Prefix(vectors[which], real), 6, Sampling(), torch.Generator().manual_seed(0), None)
+    found = made.sample(Context(vectors[which], real), 6, Sampling(), torch.Generator().manual_seed(0), None)
     assert (found == answers[which]).float().mean() > 0.97
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.0])
 def test_samples_are_codes_that_keep_what_is_given_and_repeat_with_the_seed(guidance):
-    made, (prefix, ids) = model(), some()
+    made, (context, ids) = model(), some()
     count = 4 if guidance == 1 else 2
     sampling = Sampling(temperature=0.9, top_k=6, top_p=0.9, guidance=guidance)
 
     def sample(seed: int, given: Tensor | None = None) -> Tensor:
-        return made.sample(prefix, 6, sampling, torch.Generator().manual_seed(seed), given)
+        return made.sample(context, 6, sampling, torch.Generator().manual_seed(seed), given)
 
     found = sample(0)
     assert found.shape == (count, 6)
@@ -188,44 +188,44 @@ def test_samples_are_codes_that_keep_what_is_given_and_repeat_with_the_seed(guid
 
 def test_guidance_moves_away_from_the_prediction_without_the_condition():
     """The same vectors in both halves say nothing to move away from, so they give what no guidance gives."""
-    made, (prefix, _) = model(), some()
-    twice = Prefix(*(torch.cat([part, part]) for part in prefix))
-    plain = made.sample(prefix, 6, Sampling(), torch.Generator().manual_seed(0), None)
+    made, (context, _) = model(), some()
+    twice = Context(*(torch.cat([part, part]) for part in context))
+    plain = made.sample(context, 6, Sampling(), torch.Generator().manual_seed(0), None)
     same = made.sample(twice, 6, Sampling(guidance=3.0), torch.Generator().manual_seed(0), None)
     assert torch.equal(plain, same)
-    other = Prefix(torch.cat([prefix.vectors, -prefix.vectors]), twice.real)
+    other = Context(torch.cat([context.vectors, -context.vectors]), twice.real)
     moved = made.sample(other, 6, Sampling(guidance=3.0), torch.Generator().manual_seed(0), None)
     assert not torch.equal(plain, moved)
 
 
-def test_padding_changes_nothing_and_the_prefix_does():
-    made, (prefix, ids) = model(), some()
+def test_padding_changes_nothing_and_the_context_does():
+    made, (context, ids) = model(), some()
     now = torch.tensor([1, 30, 60, 100])
-    noise = torch.where(prefix.real[..., None], prefix.vectors, torch.randn(4, 5, 32))
-    logits = made(prefix, ids, now)
-    torch.testing.assert_close(made(Prefix(noise, prefix.real), ids, now), logits)
-    shorter = Prefix(prefix.vectors[1:, :3], prefix.real[1:, :3])
+    noise = torch.where(context.real[..., None], context.vectors, torch.randn(4, 5, 32))
+    logits = made(context, ids, now)
+    torch.testing.assert_close(made(Context(noise, context.real), ids, now), logits)
+    shorter = Context(context.vectors[1:, :3], context.real[1:, :3])
     torch.testing.assert_close(made(shorter, ids[1:], now[1:]), logits[1:], atol=1e-5, rtol=1e-5)
-    assert not torch.allclose(made(Prefix(-prefix.vectors, prefix.real), ids, now), logits)
+    assert not torch.allclose(made(Context(-context.vectors, context.real), ids, now), logits)
 
 
 def test_every_code_sees_every_other_and_the_step():
-    made, (prefix, ids) = model(), some()
+    made, (context, ids) = model(), some()
     now = torch.tensor([1, 30, 60, 100])
-    logits = made(prefix, ids, now)
+    logits = made(context, ids, now)
     last = ids.clone()
     last[:, 5] = 8  # [MASK]
-    assert not torch.allclose(made(prefix, last, now)[:, 0], logits[:, 0])
-    assert not torch.allclose(made(prefix, ids, now.flip(0)), logits)
+    assert not torch.allclose(made(context, last, now)[:, 0], logits[:, 0])
+    assert not torch.allclose(made(context, ids, now.flip(0)), logits)
 
 
-def test_an_empty_prefix_works():
+def test_an_empty_context_works():
     found = model().sample(none(3), 6, Sampling(), torch.Generator().manual_seed(0), None)
     assert found.shape == (3, 6)
 
 
 def test_a_network_that_says_nothing_leaves_what_the_chain_says():
-    made = DiscreteDiffusion(tokens=CODES, width=32, layers=1, prefix=0, length=CODES + 1)
+    made = DiscreteDiffusion(tokens=CODES, width=32, layers=1, context=0, length=CODES + 1)
     for value in made.logits.parameters():
         torch.nn.init.zeros_(value)
     schedule = replacing()

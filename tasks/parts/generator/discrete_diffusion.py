@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.tasks.parts.generator.diffusion_schedule import Schedule, corrupt, likelihood, linear_schedule, posterior
-from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.generator.model import Context
 from bench.tasks.parts.networks.decoding import Sampling, draw, guided
-from bench.tasks.parts.networks.gpt import INITIAL
 from bench.tasks.parts.networks.transformer import Transformer
 
 STEPS = 100
@@ -27,6 +26,8 @@ EVALUATIONS = 16
 """Of the network for each image: sampling takes about six of the T steps at once (the paper's fast inference)."""
 AUXILIARY = 5e-4
 """Weight of the cross-entropy of x_0, as in VQ-Diffusion."""
+INITIAL = 0.02
+"""Standard deviation of learned vectors at the start, as in GPT-2."""
 LEAST = 1e-30
 """Lower bound on probabilities in logarithms: a prediction that is certain and wrong costs much, but not infinity."""
 
@@ -34,18 +35,18 @@ LEAST = 1e-30
 class DiscreteDiffusion(nn.Module):
     """A `CodeModel` that predicts all codes from those that are not yet masked or replaced.
 
-    The prefix stands behind the codes, so that a code's position does not depend on the prefix's length.
+    The condition stands behind the codes, so that a code's position does not depend on the condition's length.
     """
 
     kept: Tensor
     masked: Tensor
 
-    def __init__(self, tokens: int, width: int, layers: int, prefix: int, length: int) -> None:
+    def __init__(self, tokens: int, width: int, layers: int, context: int, length: int) -> None:
         super().__init__()
         self.tokens = tokens
         self.embedding = nn.Embedding(tokens + 1, width)
         self.step = nn.Embedding(STEPS, width)
-        self.body = Transformer(width, layers, length + prefix)
+        self.body = Transformer(width, layers, length + context)
         self.logits = nn.Linear(width, tokens)
         for learned in (self.embedding.weight, self.step.weight, self.body.positions):
             nn.init.normal_(learned, std=INITIAL)
@@ -57,15 +58,15 @@ class DiscreteDiffusion(nn.Module):
         """The chain's probabilities on the model's device."""
         return Schedule(self.kept, self.masked)
 
-    def forward(self, prefix: Prefix, noisy: Tensor, now: Tensor) -> Tensor:
+    def forward(self, context: Context, noisy: Tensor, now: Tensor) -> Tensor:
         """Logits of x_0, float32 [B, L, K], from x_t, int64 [B, L] with K for [MASK], and t, int64 [B]."""
         codes = self.embedding(noisy) + self.step(now - 1)[:, None]  # [B, L, W]
-        real = F.pad(prefix.real, (noisy.shape[1], 0), value=True)  # [B, L + P]
-        hidden = self.body(torch.cat([codes, prefix.vectors], 1), real)  # [B, L + P, W]
+        real = F.pad(context.real, (noisy.shape[1], 0), value=True)  # [B, L + P]
+        hidden = self.body(torch.cat([codes, context.vectors], 1), real)  # [B, L + P, W]
         logits: Tensor = self.logits(hidden[:, : noisy.shape[1]])  # [B, L, K]
         return logits.float() + likelihood(noisy, self.kept[now], self.masked[now], self.tokens).log()
 
-    def loss(self, prefix: Prefix, ids: Tensor) -> Tensor:
+    def loss(self, context: Context, ids: Tensor) -> Tensor:
         """The variational bound in nats a code, at one random step for each image, and the auxiliary cross-entropy.
 
         The bound is the sum over t of KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) (equation 4), at t = 1 the negative
@@ -74,7 +75,7 @@ class DiscreteDiffusion(nn.Module):
         """
         now = torch.randint(1, STEPS + 1, ids.shape[:1], device=ids.device)  # [B]
         noisy = corrupt(ids, now, self.schedule, self.tokens, None)  # [B, L]
-        logits = self(prefix, noisy, now)  # [B, L, K]
+        logits = self(context, noisy, now)  # [B, L, K]
         # both are distributions of x_{t-1}, [B, L, K + 1]
         true = posterior(F.one_hot(ids, self.tokens).float(), noisy, now, now - 1, self.schedule)
         model = posterior(logits.softmax(-1), noisy, now, now - 1, self.schedule)
@@ -85,7 +86,7 @@ class DiscreteDiffusion(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
+        self, context: Context, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length] drawn from [MASK] everywhere backwards; see `decoding.generate`.
 
@@ -93,13 +94,13 @@ class DiscreteDiffusion(nn.Module):
         then x_s from q(x_s | x_t, x_0) is the same as drawing from their sum over x_0.
         """
         copies = 1 if sampling.guidance == 1 else 2
-        count = len(prefix.vectors) // copies
-        fixed = prefix.real.new_empty((count, 0), dtype=torch.int64) if given is None else given
+        count = len(context.vectors) // copies
+        fixed = context.real.new_empty((count, 0), dtype=torch.int64) if given is None else given
         noisy = torch.full((count, length), self.tokens, device=fixed.device)
         noisy[:, : fixed.shape[1]] = fixed
         for now, before in pairwise(STEPS * left // EVALUATIONS for left in range(EVALUATIONS, -1, -1)):
             steps = torch.full((count,), now, device=fixed.device)
-            logits = self(prefix, noisy.repeat(copies, 1), steps.repeat(copies))  # [copies * B, L, K]
+            logits = self(context, noisy.repeat(copies, 1), steps.repeat(copies))  # [copies * B, L, K]
             logits = logits if copies == 1 else guided(logits, sampling.guidance)  # [B, L, K]
             start = F.one_hot(draw(logits.flatten(0, 1), sampling, rng), self.tokens).float()
             earlier = torch.full_like(steps, before)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import DataError
-from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.generator.model import Context
 
 CELLS = 4
 """A patch is described by the share of each class in at most this many cells a side."""
@@ -43,11 +43,11 @@ class MaskCondition(nn.Module):
         self.length = grid[0] * grid[1]
         self.read = nn.Linear(classes * self.cells**2, width)
 
-    def forward(self, split: str, rows: np.ndarray) -> Prefix:
+    def forward(self, split: str, rows: np.ndarray) -> Context:
         """The patches of some images' masks, [B, h*w, width]; none is padding."""
         ids = torch.from_numpy(self.masks[split][rows].astype(np.int64)).to(self.read.weight.device)
         vectors: Tensor = self.read(self._patches(ids))  # [B, h*w, width]
-        return Prefix(vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device))
+        return Context(vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device))
 
     def _patches(self, ids: Tensor) -> Tensor:
         """Masks int64 [B, S, S] to the shares of classes in the cells of each patch, [B, h*w, classes * cells^2]."""

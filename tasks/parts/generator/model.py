@@ -11,14 +11,20 @@ from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
 from bench.contracts.method import Method
+from bench.tasks.parts.networks.decoder import Decoder, DecoderReader
 from bench.tasks.parts.networks.decoding import Sampling, generate
-from bench.tasks.parts.networks.gpt import INITIAL, PrefixModel
+from bench.tasks.parts.networks.transformer import Transformer
 
 DROPPED = 0.1
 """Share of training images whose condition is hidden, so that the model also learns to do without (for guidance)."""
+HIDDEN = 0.5
+"""Share of training images whose codes an autoregressive model with a condition does not see, only how many there are.
+Else it reads off the codes before what the condition says, and hardly learns the condition."""
+ENCODER_LAYERS = 2
+"""Of the transformer that reads a condition before codes attend to it."""
 
 
-class Prefix(NamedTuple):
+class Context(NamedTuple):
     """A condition as vectors [B, P, W]; real: bool [B, P], False at padding, True at the first vector."""
 
     vectors: Tensor
@@ -36,8 +42,8 @@ class Condition(Protocol):
     identity: str
     draws: tuple[np.random.Generator, ...]
 
-    def __call__(self, split: str, rows: np.ndarray) -> Prefix:
-        """The prefix of some images of a split."""
+    def __call__(self, split: str, rows: np.ndarray) -> Context:
+        """What the model is told of some images of a split."""
 
 
 class NoCondition(nn.Module):
@@ -51,46 +57,60 @@ class NoCondition(nn.Module):
         super().__init__()
         self.register_buffer("empty", torch.empty(0, width), persistent=False)
 
-    def forward(self, split: str, rows: np.ndarray) -> Prefix:  # noqa: ARG002 - a `Condition`
-        """An empty prefix."""
+    def forward(self, split: str, rows: np.ndarray) -> Context:  # noqa: ARG002 - a `Condition`
+        """No vectors."""
         vectors = self.get_buffer("empty").expand(len(rows), -1, -1)
-        return Prefix(vectors, torch.ones(len(rows), 0, dtype=torch.bool, device=vectors.device))
+        return Context(vectors, torch.ones(len(rows), 0, dtype=torch.bool, device=vectors.device))
 
 
 class CodeModel(Protocol):
     """A generator of code sequences; also a `torch.nn.Module`.
 
-    tokens: K. prefix, length: the most vectors and codes it reads.
+    tokens: K. context, length: the most vectors of a condition and codes that it reads.
     """
 
-    def __init__(self, tokens: int, width: int, layers: int, prefix: int, length: int) -> None: ...
+    def __init__(self, tokens: int, width: int, layers: int, context: int, length: int) -> None: ...
 
-    def loss(self, prefix: Prefix, ids: Tensor) -> Tensor:
+    def loss(self, context: Context, ids: Tensor) -> Tensor:
         """What is minimised, a scalar, for codes int64 [B, T]."""
 
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
+        self, context: Context, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length]; see `decoding.generate`."""
 
 
-class Autoregressive(PrefixModel):
-    """GPT over codes in raster order, residual levels of a position one after the other (as in taming)."""
+class Autoregressive(nn.Module):
+    """A transformer over codes in raster order, residual levels of a position one after the other (as in taming).
 
-    def loss(self, prefix: Prefix, ids: Tensor) -> Tensor:
-        """Mean cross-entropy of a code in nats."""
-        logits = self(prefix.vectors, ids[:, :-1], prefix.real)
+    taming puts the condition before the codes; here codes attend to it, for with a common sequence generators learnt
+    what captions name, but not where.
+    """
+
+    def __init__(self, tokens: int, width: int, layers: int, context: int, length: int) -> None:
+        super().__init__()
+        self.told = context > 0
+        self.decoder = Decoder(tokens, width, layers, length, context=self.told)
+
+    def loss(self, context: Context, ids: Tensor) -> Tensor:
+        """Mean cross-entropy of a code in nats; `HIDDEN` of the images are predicted from the condition alone."""
+        hidden = torch.rand(len(ids), device=ids.device) < HIDDEN if self.told else None
+        logits = self.decoder(ids[:, :-1], *self._seen(context), hidden)
         return F.cross_entropy(logits.float().flatten(0, 1), ids.flatten())
 
     def sample(
-        self, prefix: Prefix, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
+        self, context: Context, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length], token by token."""
-        return generate(self, prefix.vectors, length, sampling, rng, prefix.real, given)
+        reader = DecoderReader(self.decoder, len(context.real), length, *self._seen(context))
+        return generate(reader, length, sampling, rng, given)
+
+    def _seen(self, context: Context) -> tuple[Tensor | None, Tensor | None]:
+        return context if self.told else (None, None)
 
 
 class CodeGenerator(nn.Module):
-    """A code model, its condition, and a vector that stands for no condition."""
+    """A code model, its condition, an encoder of what it is told, and a vector that stands for no condition."""
 
     model: CodeModel
     condition: Condition
@@ -98,31 +118,35 @@ class CodeGenerator(nn.Module):
     def __init__(self, model: CodeModel, condition: Condition, width: int) -> None:
         super().__init__()
         self.model, self.condition = model, condition
-        self.nothing = nn.Parameter(torch.randn(width) * INITIAL)
+        self.encoder = Transformer(width, ENCODER_LAYERS, condition.length) if condition.length else None
+        self.nothing = nn.Parameter(torch.randn(width))
 
     def loss(self, rows: np.ndarray, ids: Tensor) -> Tensor:
         """Loss of some training images with codes int64 [B, T]; the condition of a share `DROPPED` is hidden."""
-        prefix = self.condition("train", rows)
         hidden = torch.rand(len(rows), device=ids.device) < DROPPED
-        return self.model.loss(self._without(prefix, hidden), ids)
+        return self.model.loss(self._without(self._told("train", rows), hidden), ids)
 
     @torch.no_grad()
     def sample(
         self, split: str, rows: np.ndarray, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length] for the conditions of some images; see `decoding.generate`."""
-        prefix = self.condition(split, rows)
+        context = self._told(split, rows)
         if sampling.guidance != 1:
-            everywhere = torch.ones(len(rows), dtype=torch.bool, device=prefix.real.device)
-            parts = zip(prefix, self._without(prefix, everywhere), strict=True)
-            prefix = Prefix(*(torch.cat(part) for part in parts))
-        return self.model.sample(prefix, length, sampling, rng, given)
+            everywhere = torch.ones(len(rows), dtype=torch.bool, device=context.real.device)
+            parts = zip(context, self._without(context, everywhere), strict=True)
+            context = Context(*(torch.cat(part) for part in parts))
+        return self.model.sample(context, length, sampling, rng, given)
 
-    def _without(self, prefix: Prefix, hidden: Tensor) -> Prefix:
-        """The prefix where the condition of some images is hidden (bool [B]): one vector that stands for none."""
-        vectors = torch.where(hidden[:, None, None], self.nothing.to(prefix.vectors.dtype), prefix.vectors)
-        first = torch.arange(prefix.real.shape[1], device=hidden.device) == 0
-        return Prefix(vectors, torch.where(hidden[:, None], first, prefix.real))
+    def _told(self, split: str, rows: np.ndarray) -> Context:
+        context = self.condition(split, rows)
+        return context if self.encoder is None else Context(self.encoder(*context), context.real)
+
+    def _without(self, context: Context, hidden: Tensor) -> Context:
+        """The context where the condition of some images is hidden (bool [B]): one vector that stands for none."""
+        vectors = torch.where(hidden[:, None, None], self.nothing.to(context.vectors.dtype), context.vectors)
+        first = torch.arange(context.real.shape[1], device=hidden.device) == 0
+        return Context(vectors, torch.where(hidden[:, None], first, context.real))
 
 
 def no_indices(method: Method | None) -> str | None:

@@ -10,11 +10,10 @@ import numpy as np
 
 from bench.contracts.result import TaskResult
 from bench.errors import NotMeasurable
+from bench.tasks.parts.language.named_corners import CORNERS
 from bench.tasks.parts.networks.detector import EXAMPLES, RECIPE
 
 PLACED = "objects_placed"
-CORNERS = ("top left", "top right", "bottom left", "bottom right")
-"""In the order of a detector's quarters."""
 
 PROTOCOL = {
     "objects": "names of boxes, without their article, that a caption contains with a corner named behind; /no-place: "

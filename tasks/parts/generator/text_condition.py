@@ -11,12 +11,13 @@ from torch import nn
 from bench.contracts.data import Split
 from bench.contracts.method import TextEncoder
 from bench.system import streams
-from bench.tasks.parts.generator.model import Prefix
+from bench.tasks.parts.generator.model import Context
 from bench.tasks.parts.language.captions import check_captions, one_each
 
 
 class TextCondition(nn.Module):
-    """Token features of a frozen text encoder, standardised and mapped to the generator's width.
+    """Token features of a frozen text encoder, standardised and mapped to the generator's width, and learned vectors
+    of the same word pieces, which are added: from features alone generators learn what captions name, but not where.
 
     Each time a training image is read, one of its captions is drawn; images of other splits have one caption each.
 
@@ -39,9 +40,10 @@ class TextCondition(nn.Module):
         self.read = nn.Sequential(
             nn.LayerNorm(encoder.width, elementwise_affine=False), nn.Linear(encoder.width, width)
         )
+        self.words = nn.Embedding(encoder.vocabulary, width)
 
-    def forward(self, split: str, rows: np.ndarray) -> Prefix:
-        """Token features of a caption of each image, [B, L, width], up to the longest caption."""
+    def forward(self, split: str, rows: np.ndarray) -> Context:
+        """The words of a caption of each image, [B, L, width], up to the longest caption."""
         if split == "train":
             texts = one_each(self.training_split, rows, self.rng)
         else:
@@ -50,5 +52,5 @@ class TextCondition(nn.Module):
         ids = ids[:, : int((ids != 0).sum(1).max())]
         with torch.no_grad(), torch.autocast(self.encoder.word_embeddings.device.type, enabled=False):
             tokens, _ = self.encoder.encode(ids)
-        real = (ids != 0).to(tokens.device)
-        return Prefix(self.read(tokens), real)
+        ids = ids.to(tokens.device)
+        return Context(self.read(tokens) + self.words(ids), ids != 0)

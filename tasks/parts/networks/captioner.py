@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from bench.tasks.parts.image_controls import own_vectors
 from bench.tasks.parts.language.captions import one_each
 from bench.tasks.parts.language.vocabulary import END, PADDING, Vocabulary
 from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.decoder import Decoder, DecoderReader
 from bench.tasks.parts.networks.decoding import Sampling, beam_search, generate
-from bench.tasks.parts.networks.gpt import PrefixModel
+from bench.tasks.parts.networks.transformer import START_OF_POSITIONS, Transformer
 
 WORDS = 40
 """Longest caption, its end counted."""
@@ -29,15 +31,19 @@ SAMPLING = Sampling(top_p=0.8)
 BATCH = 100
 PER_IMAGE = 4
 """Captions of an image in a training step; the image is read once for them."""
+RATE = 10
+"""AdamW's learning rate in the budget's: at the budget's own, captions come to say late which object is where."""
 
 PROTOCOL = {
     "words": f"plain vocabulary of the training captions, cut to {WORDS - 1} words",
     "captions": f"{PER_IMAGE} of each image, drawn anew in every training step",
     **head.PROTOCOL,
+    "start": f"learned positions from N(0, {START_OF_POSITIONS}^2), words from N(0, 1)",
+    "rate": f"AdamW's is {RATE} times the budget's",
 }
 
-Decoder = Callable[[PrefixModel, Tensor, torch.Generator], Tensor]
-"""From a model, prefixes [B, P, W] and a random generator to word ids int64 [B, WORDS]."""
+Decoding = Callable[[DecoderReader, torch.Generator], Tensor]
+"""From a model that looks at B images, and a random generator, to word ids int64 [B, WORDS]."""
 
 
 class Captioner(nn.Module):
@@ -46,15 +52,19 @@ class Captioner(nn.Module):
     def __init__(self, words: int, budget: Budget, training: Codes) -> None:
         super().__init__()
         self.reader = head.CodeReader(training, budget.width)
-        prefix = training.grid[0] * training.grid[1]
-        self.gpt = PrefixModel(words, budget.width, budget.layers, prefix, WORDS)
+        self.image = Transformer(budget.width, budget.layers, training.grid[0] * training.grid[1])
+        self.decoder = Decoder(words, budget.width, budget.layers, WORDS, context=True)
+
+    def read(self, vectors: Tensor) -> Tensor:
+        """What captions attend to, [B, P, width], from code vectors [B, P, D]."""
+        return self.image(self.reader(vectors))
 
     def forward(self, vectors: Tensor, ids: Tensor) -> Tensor:
         """Code vectors [B, P, D] and captions int64 [B * n, T], those of an image together, to logits [B * n, T, W].
 
         The logits are of each of W words, given those before it.
         """
-        return self.gpt(self.reader(vectors), ids[:, :-1])
+        return self.decoder(ids[:, :-1], self.read(vectors))
 
 
 def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
@@ -71,11 +81,12 @@ def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
         logits = model(vectors(rows), target)  # [B * n, T, words]
         return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
 
-    head.fit(model, loss, work.budget, work.device, (rng, batches), work.checkpoint_of("captioner"))
+    budget = replace(work.budget, learning_rate=RATE * work.budget.learning_rate)
+    head.fit(model, loss, budget, work.device, (rng, batches), work.checkpoint_of("captioner"))
 
 
 def write(
-    model: Captioner, vocabulary: Vocabulary, codes: Codes, decode: Decoder, seed: int, device: torch.device
+    model: Captioner, vocabulary: Vocabulary, codes: Codes, decode: Decoding, seed: int, device: torch.device
 ) -> list[str]:
     """A caption of each image, its words in lower case with a space between them."""
     words = list(vocabulary.ids)
@@ -84,23 +95,45 @@ def write(
     for start in range(0, len(codes), BATCH):
         rows = np.arange(start, min(start + BATCH, len(codes)))
         with torch.inference_mode(), autocast(device):
-            ids = decode(model.gpt, model.reader(codes.vectors(rows, device)), rng)  # [B, WORDS]
+            context = model.read(codes.vectors(rows, device))
+            reader = DecoderReader(model.decoder, len(rows), WORDS, context)
+            ids = decode(reader, rng)  # [B, WORDS]
         for row in ids.tolist():
             caption = row[: row.index(END)] if END in row else row
             captions.append(" ".join(words[number - END - 1] for number in caption if number > END))
     return captions
 
 
-def _beam(model: PrefixModel, prefix: Tensor, rng: torch.Generator) -> Tensor:  # noqa: ARG001 - a `Decoder`
-    return beam_search(model, prefix, WORDS, BEAMS, END)
+def log_likelihoods(
+    model: Captioner,
+    vocabulary: Vocabulary,
+    codes: Codes,
+    images: np.ndarray,
+    captions: Sequence[str],
+    device: torch.device,
+) -> np.ndarray:
+    """Log likelihoods of a caption of each of these images, in nats, float64 [N]; words past `WORDS` do not count."""
+    found = []
+    for start in range(0, len(images), BATCH):
+        ids = torch.from_numpy(vocabulary.encode(captions[start : start + BATCH], WORDS)).to(device)  # [B, WORDS]
+        vectors = codes.vectors(images[start : start + BATCH], device)
+        with torch.inference_mode(), autocast(device):
+            logits = model(vectors, ids).float().flatten(0, 1)
+        losses = F.cross_entropy(logits, ids.flatten(), ignore_index=PADDING, reduction="none")
+        found.append(-losses.view(ids.shape).sum(1).double().cpu().numpy())
+    return np.concatenate(found)
 
 
-def _nucleus(model: PrefixModel, prefix: Tensor, rng: torch.Generator) -> Tensor:
-    return generate(model, prefix, WORDS, SAMPLING, rng)
+def _beam(reader: DecoderReader, rng: torch.Generator) -> Tensor:  # noqa: ARG001 - a `Decoding`
+    return beam_search(reader, WORDS, BEAMS, END)
 
 
-DECODERS: Mapping[str, tuple[Decoder, str]] = {
+def _nucleus(reader: DecoderReader, rng: torch.Generator) -> Tensor:
+    return generate(reader, WORDS, SAMPLING, rng)
+
+
+DECODINGS: Mapping[str, tuple[Decoding, str]] = {
     "beam": (_beam, f"beam search with {BEAMS} beams, by mean log probability"),
     "nucleus": (_nucleus, f"drawn from the likeliest words that hold {SAMPLING.top_p} of the probability"),
 }
-"""Name to the decoder and to its description in a protocol."""
+"""Name to how captions are decoded and to its description in a protocol."""

@@ -1,14 +1,28 @@
-"""Sequences from a `PrefixModel`: drawn token by token, or the likeliest by beam search."""
+"""Sequences from a model that reads token after token: drawn one by one, or the likeliest by beam search."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.tasks.parts.networks.gpt import PrefixModel, Reader
+
+class Reader(Protocol):
+    """A model that has read what it is told and goes on token by token, each read once.
+
+    next: logits [B, tokens] of the token after all that has been read.
+    """
+
+    next: Tensor
+
+    def read(self, ids: Tensor) -> None:
+        """Read tokens int64 [B, T] and renew `next`."""
+
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these sequences, int64 [B'], some perhaps several times; those told the same stay together."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +58,19 @@ def guided(logits: Tensor, guidance: float) -> Tensor:
 
 @torch.no_grad()
 def generate(
-    model: PrefixModel,
-    prefix: Tensor,
-    length: int,
-    sampling: Sampling,
-    rng: torch.Generator,
-    real: Tensor | None = None,
-    given: Tensor | None = None,
+    reader: Reader, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None = None
 ) -> Tensor:
     """Sequences drawn token by token, int64 [B, length].
 
     Args:
-        model: in evaluation mode.
-        prefix: [B, P, W]; with guidance [2B, P, W], the second half without the condition. real: as in `PrefixModel`.
+        reader: of a model in evaluation mode; with guidance of 2B sequences, the second half without the condition.
         length: of the sequences.
         sampling: how tokens are drawn. rng: on the model's device.
         given: int64 [B, G], the first tokens of each sequence.
     """
     copies = 1 if sampling.guidance == 1 else 2
-    ids = prefix.new_empty((len(prefix) // copies, 0), dtype=torch.int64) if given is None else given  # [B, G]
-    reader = Reader(model, prefix, length, real)
-    if ids.shape[1]:
+    ids = reader.next.new_empty((len(reader.next) // copies, 0), dtype=torch.int64) if given is None else given
+    if ids.shape[1]:  # [B, G]
         reader.read(ids.repeat(copies, 1))
     while ids.shape[1] < length:
         logits = reader.next if copies == 1 else guided(reader.next, sampling.guidance)  # [B, tokens]
@@ -76,19 +82,16 @@ def generate(
 
 
 @torch.no_grad()
-def beam_search(
-    model: PrefixModel, prefix: Tensor, length: int, beams: int, end: int, real: Tensor | None = None
-) -> Tensor:
+def beam_search(reader: Reader, length: int, beams: int, end: int) -> Tensor:
     """The likeliest sequence per token that a beam search finds, int64 [B, length], filled with `end` after its end.
 
     A finished sequence keeps its beam; sequences are compared by their mean log probability, as in ClipCap.
 
     Args:
-        model: in evaluation mode. prefix: [B, P, W]. real: as in `PrefixModel`.
+        reader: of a model in evaluation mode.
         length: most tokens, the end counted. beams: kept at every step. end: the token that ends a sequence.
     """
-    count, tokens, device = len(prefix), model.embedding.num_embeddings, prefix.device
-    reader = Reader(model, prefix, length, real)
+    (count, tokens), device = reader.next.shape, reader.next.device
     rows = torch.arange(count, device=device)
     reader.pick(rows.repeat_interleave(beams))  # the reader's rows are [count * beams], those of a sequence together
     ids = rows.new_empty(count, beams, 0)  # [count, beams, tokens so far]

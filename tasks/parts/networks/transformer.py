@@ -92,20 +92,26 @@ class Block(nn.Module):
         self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, context: Tensor | None, cached: Tensor | None = None, filled: int = 0
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        context: Tensor | None,
+        context_mask: Tensor | None = None,
+        cached: Tensor | None = None,
+        filled: int = 0,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
         Args:
             x: [B, T, W]. mask, cached, filled: see `Attention.forward`, of the self-attention.
-            context: [C, S, W], B a multiple of C: consecutive sequences share a context.
+            context: [C, S, W], B a multiple of C: consecutive sequences share a context. context_mask: [C, 1, 1, S].
         """
         normed = self.norms[0](x)
         x = x + self.self_attention(normed, normed, mask, cached, filled)
         if self.cross_attention is not None:
             assert context is not None
             queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])  # [C, B / C * T, W]
-            x = x + self.cross_attention(queries, context).reshape(x.shape)
+            x = x + self.cross_attention(queries, context, context_mask).reshape(x.shape)
         return x + self.feed_forward(self.norms[-1](x))
 
 
@@ -126,11 +132,9 @@ class Transformer(nn.Module):
         x: Tensor,
         real: Tensor | None = None,
         context: Tensor | None = None,
+        context_real: Tensor | None = None,
         causal: bool = False,
-        prefix: int = 0,
         cache: Cache | None = None,
-        position_ids: Tensor | None = None,
-        each: int = 0,
     ) -> Tensor:
         """Hidden states [B, T, W].
 
@@ -139,26 +143,20 @@ class Transformer(nn.Module):
             real: bool [B, S], False at padding, which no position looks at; the first position must be real. S is T
                 and what the cache has been filled with.
             context: [C, S, W], B a multiple of C: the context of sequence i is that of row i // (B / C).
+            context_real: bool [C, S], False at padding, which no position looks at.
             causal: a position looks at itself and the ones before only.
-            prefix: so many positions at the start may all look at each other, although the rest is causal.
             cache: x follows what is in it, and is added to it; causal only.
-            position_ids: int64 [T], which learned position each of x has, if not its number in the sequence.
-            each: if given, what follows the prefix are sequences of this length, which do not see each other; causal
-                only, without a cache.
         """
         filled = 0 if cache is None else cache.filled
         numbers = torch.arange(filled, filled + x.shape[1], device=x.device)  # [T], in the whole sequence of S
         mask = None if real is None else real[:, None, None, :]  # [B, 1, 1, S]
         if causal:
-            last_seen = numbers.clamp(min=prefix - 1)[:, None]  # [T, 1]
-            seen = torch.arange(filled + x.shape[1], device=x.device)  # [S]
-            not_later = seen <= last_seen  # [T, S]
-            if each:
-                not_later &= (seen < prefix) | ((seen - prefix) // each == (numbers - prefix)[:, None] // each)
+            not_later = torch.arange(filled + x.shape[1], device=x.device) <= numbers[:, None]  # [T, S]
             mask = not_later if mask is None else mask & not_later  # [T, S] or [B, 1, T, S]
-        x = x + self.positions[numbers if position_ids is None else position_ids]  # [B, T, W]
+        x = x + self.positions[numbers]  # [B, T, W]
+        context_mask = None if context_real is None else context_real[:, None, None, :]  # [C, 1, 1, S]
         for number, block in enumerate(self.blocks):
-            x = block(x, mask, context, None if cache is None else cache.layers[number], filled)
+            x = block(x, mask, context, context_mask, None if cache is None else cache.layers[number], filled)
         if cache is not None:
             cache.filled += x.shape[1]
         return self.norm(x)

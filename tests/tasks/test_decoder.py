@@ -1,21 +1,18 @@
-"""The GPT that generating tasks and captioning share: caching, masking, sampling, beam search."""
+"""The decoder that generating tasks and captioning share: caching, masking, sampling, beam search."""
 
 import itertools
 
 import pytest
 import torch
 
+from bench.tasks.parts.networks.decoder import Decoder, DecoderReader
 from bench.tasks.parts.networks.decoding import Sampling, beam_search, draw, generate, guided
-from bench.tasks.parts.networks.gpt import PrefixModel, Reader
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    made = PrefixModel(tokens=7, width=32, layers=2, prefix=5, length=6)
-    for learned in (made.start, made.embedding.weight, made.body.positions):
-        torch.nn.init.normal_(learned)  # at the small start of training every prediction is the same
-    return made.eval()
+    return Decoder(tokens=7, width=32, layers=2, length=6, context=True).eval()
 
 
 def some(rows=3, length=6):
@@ -23,65 +20,73 @@ def some(rows=3, length=6):
     return torch.randn(rows, 5, 32), torch.randint(0, 7, (rows, length))
 
 
+def reader(model, context, length=6, real=None):
+    return DecoderReader(model, len(context), length, context, real)
+
+
 def test_a_token_is_predicted_from_what_is_before_it_only(model):
-    prefix, ids = some()
-    logits = model(prefix, ids)
+    context, ids = some()
+    logits = model(ids, context)
     assert logits.shape == (3, 7, 7)
     changed = ids.clone()
     changed[:, 3] = (ids[:, 3] + 1) % 7
-    others = model(prefix, changed)
+    others = model(changed, context)
     torch.testing.assert_close(others[:, :4], logits[:, :4])
     assert not torch.allclose(others[:, 4:], logits[:, 4:])
 
 
-def test_the_prefix_sees_all_of_itself_and_none_of_the_tokens(model):
-    prefix, ids = some()
-    whole = model.body(torch.cat([prefix, model.embedding(ids)], 1), causal=True, prefix=5)
-    last = prefix.clone()
-    last[:, 4] += 1
-    other_end = model.body(torch.cat([last, model.embedding(ids)], 1), causal=True, prefix=5)
-    assert not torch.allclose(whole[:, 0], other_end[:, 0])
-    other_ids = model.body(torch.cat([prefix, model.embedding((ids + 1) % 7)], 1), causal=True, prefix=5)
-    torch.testing.assert_close(whole[:, :5], other_ids[:, :5])
+def test_every_token_looks_at_the_whole_context(model):
+    context, ids = some()
+    context.requires_grad_()
+    for position in range(7):
+        (gradient,) = torch.autograd.grad(model(ids, context)[:, position].square().sum(), context)
+        assert bool((gradient.abs().sum((0, 2)) > 0).all())
 
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_reading_token_by_token_gives_what_reading_all_at_once_gives(model, padded):
-    prefix, ids = some()
+    context, ids = some()
     real = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] + [False] * 4]) if padded else None
-    at_once = model(prefix, ids, real)
-    reader = Reader(model, prefix, 6, real)
-    found = [reader.next]
+    at_once = model(ids, context, real)
+    by_token = reader(model, context, real=real)
+    found = [by_token.next]
     for step in range(6):
-        reader.read(ids[:, step : step + 1])
-        found.append(reader.next)
+        by_token.read(ids[:, step : step + 1])
+        found.append(by_token.next)
     torch.testing.assert_close(torch.stack(found, 1), at_once, atol=1e-5, rtol=1e-5)
 
 
 def test_padding_changes_nothing(model):
-    prefix, ids = some()
+    context, ids = some()
     real = torch.tensor([True] * 3 + [False] * 2).expand(3, -1)
-    noise = torch.where(real[..., None], prefix, torch.randn(3, 5, 32))
-    torch.testing.assert_close(model(noise, ids, real), model(prefix, ids, real))
+    noise = torch.where(real[..., None], context, torch.randn(3, 5, 32))
+    torch.testing.assert_close(model(ids, noise, real), model(ids, context, real))
+    torch.testing.assert_close(model(ids, context[:, :3]), model(ids, context, real))
 
 
-def test_more_padding_changes_nothing(model):
-    prefix, ids = some()
-    real = torch.tensor([True] * 3 + [False] * 2).expand(3, -1)
-    torch.testing.assert_close(model(prefix[:, :3], ids), model(prefix, ids, real))
+def test_hidden_sequences_are_predicted_from_context_and_position_alone(model):
+    context, ids = some()
+    hidden = torch.tensor([True, False, True])
+    logits, others = model(ids, context, hidden=hidden), model((ids + 1) % 7, context, hidden=hidden)
+    torch.testing.assert_close(logits[[0, 2]], others[[0, 2]])
+    assert not torch.allclose(logits[1], others[1])
+    torch.testing.assert_close(logits[1], model(ids, context)[1])
+    assert not torch.allclose(logits[0, 1:-1], logits[0, 2:])  # it knows where it is
 
 
-def test_an_empty_prefix_works(model):
+def test_it_works_without_a_context():
+    torch.manual_seed(0)
+    alone = Decoder(tokens=7, width=32, layers=2, length=6, context=False).eval()
     _, ids = some()
-    assert model(torch.empty(3, 0, 32), ids).shape == (3, 7, 7)
-    made = generate(model, torch.empty(3, 0, 32), 6, Sampling(), torch.Generator().manual_seed(0))
-    assert made.shape == (3, 6)
+    assert alone(ids, None).shape == (3, 7, 7)
+    made = generate(DecoderReader(alone, 3, 6, None), 6, Sampling(top_k=1), torch.Generator().manual_seed(0))
+    assert torch.equal(alone(made, None)[:, :-1].argmax(-1), made)
 
 
 def test_what_is_given_is_kept_and_the_rest_follows_from_the_seed(model):
-    prefix, ids = some()
+    context, ids = some()
     runs = [
-        generate(model, prefix, 6, Sampling(), torch.Generator().manual_seed(seed), given=ids[:, :2])
+        generate(reader(model, context), 6, Sampling(), torch.Generator().manual_seed(seed), given=ids[:, :2])
         for seed in (0, 0, 1)
     ]
     assert torch.equal(runs[0], runs[1])
@@ -90,9 +95,9 @@ def test_what_is_given_is_kept_and_the_rest_follows_from_the_seed(model):
 
 
 def test_greedy_sampling_takes_the_likeliest_token_each_time(model):
-    prefix, _ = some()
-    made = generate(model, prefix, 6, Sampling(top_k=1), torch.Generator())
-    assert torch.equal(model(prefix, made)[:, :-1].argmax(-1), made)
+    context, _ = some()
+    made = generate(reader(model, context), 6, Sampling(top_k=1), torch.Generator())
+    assert torch.equal(model(made, context)[:, :-1].argmax(-1), made)
 
 
 def test_draws_follow_the_distribution():
@@ -117,40 +122,42 @@ def test_guidance_moves_logits_away_from_those_without_the_condition():
 
 
 def test_guidance_of_a_condition_that_says_nothing_changes_nothing(model):
-    prefix, _ = some()
-    plain = generate(model, prefix, 6, Sampling(), torch.Generator().manual_seed(0))
-    twice = generate(model, prefix.repeat(2, 1, 1), 6, Sampling(guidance=4.0), torch.Generator().manual_seed(0))
+    context, _ = some()
+    plain = generate(reader(model, context), 6, Sampling(), torch.Generator().manual_seed(0))
+    twice = generate(
+        reader(model, context.repeat(2, 1, 1)), 6, Sampling(guidance=4.0), torch.Generator().manual_seed(0)
+    )
     assert torch.equal(plain, twice)
 
 
 def test_a_wide_beam_search_finds_the_best_of_all_sequences(model):
-    prefix, _ = some(2)
+    context, _ = some(2)
     end, length = 0, 3
-    found = beam_search(model, prefix, length, beams=7**2, end=end)
+    found = beam_search(reader(model, context, length), length, beams=7**2, end=end)
     for row in range(2):
         scores = {}
         for ids in itertools.product(range(7), repeat=length):
             stop = ids.index(end) + 1 if end in ids else length
             kept = ids[:stop] + (end,) * (length - stop)
             with torch.no_grad():
-                chances = model(prefix[row : row + 1], torch.tensor([kept])).log_softmax(-1)[0]
+                chances = model(torch.tensor([kept]), context[row : row + 1]).log_softmax(-1)[0]
             scores[kept] = sum(float(chances[i, token]) for i, token in enumerate(kept[:stop])) / stop
         assert tuple(found[row].tolist()) == max(scores, key=scores.get)
 
 
 def test_a_beam_of_one_is_greedy(model):
-    prefix, _ = some()
-    found = beam_search(model, prefix, 6, beams=1, end=0)
+    context, _ = some()
+    found = beam_search(reader(model, context), 6, beams=1, end=0)
     for row, ids in enumerate(found):
         stop = int((ids == 0).int().argmax()) + 1 if bool((ids == 0).any()) else 6
-        greedy = model(prefix[row : row + 1], ids[None])[0, :stop].argmax(-1)
+        greedy = model(ids[None], context[row : row + 1])[0, :stop].argmax(-1)
         assert torch.equal(greedy, ids[:stop])
         assert bool((ids[stop:] == 0).all())
 
 
-def test_sequences_that_share_a_prefix_do_not_see_each_other(model: PrefixModel) -> None:
-    prefix, ids = torch.randn(2, 5, 32), torch.randint(7, (6, 4))
+def test_sequences_that_share_a_context_do_not_see_each_other(model):
+    context, ids = torch.randn(2, 5, 32), torch.randint(7, (6, 4))
     real = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
-    together = model(prefix, ids, real)
-    apart = model(prefix.repeat_interleave(3, 0), ids, real.repeat_interleave(3, 0))
+    together = model(ids, context, real)
+    apart = model(ids, context.repeat_interleave(3, 0), real.repeat_interleave(3, 0))
     torch.testing.assert_close(together, apart)
