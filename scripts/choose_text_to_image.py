@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from choose_heads import material
 
+from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
@@ -27,10 +28,11 @@ from bench.presets import PRESETS
 from bench.system import streams
 from bench.tasks.parts.generator import placed
 from bench.tasks.parts.generator.fit import fitted
-from bench.tasks.parts.generator.model import Autoregressive
+from bench.tasks.parts.generator.model import Autoregressive, CodeGenerator, sequences
 from bench.tasks.parts.generator.sample import make_images
 from bench.tasks.parts.generator.text_condition import TextCondition
 from bench.tasks.parts.language.captions import one_each
+from bench.tasks.parts.language.named_corners import exchanged
 from bench.tasks.parts.networks.decoding import Sampling
 from bench.tasks.parts.networks.detector import Detector, detect, fitted_detector
 from bench.text.load import load_image_text_encoder, load_text_encoder
@@ -39,6 +41,8 @@ CPU = torch.device("cpu")
 TINY = PRESETS["tiny"]
 CANDIDATES = [Sampling(top_p=top_p, guidance=guidance) for top_p in (1.0, 0.95, 0.9) for guidance in (1, 1.5, 2, 3)]
 SHOWN = 24
+OWN, OTHER = "own", "exchanged"
+"""Captions that name two corners, and the same with these exchanged."""
 
 
 def main() -> None:
@@ -62,17 +66,33 @@ def main() -> None:
     decoded = to_uint8(codes["test"].decode(codes["test"].rows(rows, CPU)))
     _line("their reconstructions", decoded, real, captions, detector)
     encoder = load_text_encoder("tiny-clip")
+    pairs = exchanged(shown.captions)
+    told = {"test": captions, OWN: [pair.caption for pair in pairs], OTHER: [pair.other for pair in pairs]}
     generator, seconds = fitted(
         Autoregressive,
-        lambda: TextCondition(encoder, splits["train"], {"test": captions}, TINY.generator.width, 0),
+        lambda: TextCondition(encoder, splits["train"], told, TINY.generator.width, 0),
         work,
     )
+    images = np.array([pair.image for pair in pairs])
+    own, other = (_log_likelihoods(generator, codes["test"], images, name) for name in (OWN, OTHER))
+    print(f"two corners of a caption exchanged: {np.mean(own - other):.2f} nats, right one {np.mean(own > other):.3f}")
     for sampling in CANDIDATES:
         images = make_images(generator, work, "test", sampling).images
         name = f"nucleus {sampling.top_p}, guidance {sampling.guidance}"
         _line(name, images, real, captions, detector)
         (arguments.cache / f"t2i, {name}.png").write_bytes(grid_png(images[:SHOWN], columns=8, scale=3))
     print(f"the generator's fit took {seconds:.0f} s")
+
+
+def _log_likelihoods(generator: CodeGenerator, codes: Codes, images: np.ndarray, captions: str) -> np.ndarray:
+    """Log likelihoods of the codes of these images in nats, float64 [N], given the captions of this name."""
+    found = []
+    for number, image in enumerate(images):
+        ids = sequences(codes, np.array([image]), CPU)  # [1, T]
+        context = generator.context(captions, np.array([number]))
+        with torch.inference_mode():
+            found.append(-generator.model.loss(context, ids).item() * ids.shape[1])
+    return np.array(found)
 
 
 def _first(split: Split, images: int) -> Split:

@@ -93,8 +93,8 @@ class Autoregressive(nn.Module):
         self.decoder = Decoder(tokens, width, layers, length, context=self.told)
 
     def loss(self, context: Context, ids: Tensor) -> Tensor:
-        """Mean cross-entropy of a code in nats; `HIDDEN` of the images are predicted from the condition alone."""
-        hidden = torch.rand(len(ids), device=ids.device) < HIDDEN if self.told else None
+        """Mean cross-entropy of a code in nats; while it is fitted, `HIDDEN` of the images show it no codes."""
+        hidden = torch.rand(len(ids), device=ids.device) < HIDDEN if self.told and self.training else None
         logits = self.decoder(ids[:, :-1], *self._seen(context), hidden)
         return F.cross_entropy(logits.float().flatten(0, 1), ids.flatten())
 
@@ -124,21 +124,22 @@ class CodeGenerator(nn.Module):
     def loss(self, rows: np.ndarray, ids: Tensor) -> Tensor:
         """Loss of some training images with codes int64 [B, T]; the condition of a share `DROPPED` is hidden."""
         hidden = torch.rand(len(rows), device=ids.device) < DROPPED
-        return self.model.loss(self._without(self._told("train", rows), hidden), ids)
+        return self.model.loss(self._without(self.context("train", rows), hidden), ids)
 
     @torch.no_grad()
     def sample(
         self, split: str, rows: np.ndarray, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
     ) -> Tensor:
         """Codes int64 [B, length] for the conditions of some images; see `decoding.generate`."""
-        context = self._told(split, rows)
+        context = self.context(split, rows)
         if sampling.guidance != 1:
             everywhere = torch.ones(len(rows), dtype=torch.bool, device=context.real.device)
             parts = zip(context, self._without(context, everywhere), strict=True)
             context = Context(*(torch.cat(part) for part in parts))
         return self.model.sample(context, length, sampling, rng, given)
 
-    def _told(self, split: str, rows: np.ndarray) -> Context:
+    def context(self, split: str, rows: np.ndarray) -> Context:
+        """What the model is told of some images of a split, encoded."""
         context = self.condition(split, rows)
         return context if self.encoder is None else Context(self.encoder(*context), context.real)
 
