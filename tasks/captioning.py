@@ -42,7 +42,12 @@ OF_ALL = ("bleu", "meteor")
 @tasks.register(
     "captioning",
     needs=("captions",),
-    metrics=(
+    metrics=(  # the first that is measured is what methods are ordered by; why it is not CIDEr-D: docs/tasks.md
+        Metric(
+            "objects_named",
+            higher_is_better=True,
+            about="Share of captions that name every object of the image once, and no other.",
+        ),
         "cider_d",
         "bleu_4",
         "bleu_1",
@@ -53,11 +58,6 @@ OF_ALL = ("bleu", "meteor")
         "spice",
         Metric(
             "caption_length", higher_is_better=None, unit="words", about="Words of a caption, punctuation not counted."
-        ),
-        Metric(
-            "objects_named",
-            higher_is_better=True,
-            about="Share of captions that name every object of the image once, and no other.",
         ),
         Metric(
             "corner_choice",

@@ -73,7 +73,7 @@ class TextToImage(GeneratingTask):
     text_encoder: str = "tiny-clip"
     judge: str = "judge"
     generator: Literal["gpt", "diffusion"] = "gpt"
-    sampling: ClassVar[Sampling] = Sampling(top_p=0.95, guidance=3.0)
+    sampling: ClassVar[Sampling] = Sampling(top_p=0.9, guidance=2.0)
     """docs/choices.md says how it was chosen on validation images."""
 
     @override
