@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from bench.contracts.arguments import Count
+
+Positive: TypeAlias = Annotated[float, Field(gt=0)]
+FromZero: TypeAlias = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
 class Budget:
     """What a network that is fitted on codes may spend. batch_size: images. width, layers: of its transformer."""
 
-    steps: int
-    batch_size: int
-    learning_rate: float
-    width: int
-    layers: int
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    width: Count
+    layers: FromZero
 
 
 @dataclass(frozen=True)
@@ -30,24 +38,24 @@ class Preset:
     """
 
     about: str
-    image_size: int
+    image_size: Count
     limits: Mapping[str, int]
     backbone: str
-    grid: int
-    codes: int
-    width: int
-    steps: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
+    grid: Count
+    codes: Count
+    width: Count
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    schedule: Literal["constant", "cosine"]
     betas: tuple[float, float]
-    discriminator_start: int
-    muon: float | None
-    precision: str
-    threads: int
+    discriminator_start: FromZero
+    muon: Positive | None
+    precision: Literal["auto", "bf16", "fp32"]
+    threads: Count
     head: Budget
     generator: Budget
-    average: float | None = None
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 PRESETS: dict[str, Preset] = {

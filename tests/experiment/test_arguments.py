@@ -11,6 +11,7 @@ from bench.contracts.data import DataSet
 from bench.contracts.method import Method
 from bench.errors import UsageError
 from bench.experiment.arguments import Setting, resolve
+from bench.presets import PRESETS, Preset
 from bench.registry import datasets, methods, tasks
 
 
@@ -122,6 +123,23 @@ def test_no_number_of_any_plugin_may_be_nonsense(entry, name, hint) -> None:
     for value in values:
         with pytest.raises(UsageError, match=f"{entry.name}.{name}="):
             resolve(entry.load(), {}, [Setting(entry.name, name, value)])
+
+
+NONSENSE = {int: "-1", float: "-0.5"}
+OF_PRESET = [
+    (name, NONSENSE.get(type(value), "nonsense"))
+    for name, value in dataclasses.asdict(PRESETS["tiny"]).items()
+    if not isinstance(value, dict | tuple) and name not in ("about", "backbone")  # the network knows its own names
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [*OF_PRESET, ("steps", "0"), ("muon", "0"), ("learning_rate", "0"), ("average", "1")]
+)
+def test_no_number_of_a_preset_may_be_nonsense(name: str, value: str) -> None:
+    given = {field.name: getattr(PRESETS["tiny"], field.name) for field in dataclasses.fields(Preset)}
+    with pytest.raises(UsageError, match=f"preset.{name}="):
+        resolve(Preset, given, [Setting("preset", name, value)])
 
 
 @pytest.mark.parametrize("entry", methods.entries(), ids=lambda entry: entry.name)
