@@ -91,7 +91,7 @@ def _log_likelihoods(generator: CodeGenerator, codes: Codes, images: np.ndarray,
         ids = sequences(codes, np.array([image]), CPU)  # [1, T]
         context = generator.context(captions, np.array([number]))
         with torch.inference_mode():
-            found.append(-generator.model.loss(context, ids).item() * ids.shape[1])
+            found.append(-generator.model.loss(context, ids, 1.0).item() * ids.shape[1])
     return np.array(found)
 
 

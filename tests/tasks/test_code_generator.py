@@ -18,7 +18,7 @@ from bench.errors import DataError
 from bench.presets import Budget
 from bench.registry import methods
 from bench.tasks.parts.generator.fit import Fitted, fitted
-from bench.tasks.parts.generator.model import Autoregressive, NoCondition, no_indices
+from bench.tasks.parts.generator.model import Autoregressive, Context, NoCondition, no_indices
 from bench.tasks.parts.generator.sample import make_images
 from bench.tasks.parts.generator.text_condition import TextCondition
 from bench.tasks.parts.networks.decoding import Sampling
@@ -67,6 +67,18 @@ def test_without_a_condition_all_kinds_of_images_come_and_are_sound() -> None:
         == decode(torch.from_numpy(test.array)).add(1).mul(127.5).round()[:, :, :8].permute(0, 2, 3, 1).numpy()
     ).all()
     assert (images[:, 8:] == PIXELS[test.array][:, 1:].repeat(8, axis=1).repeat(8, axis=2)).mean() > 0.9
+
+
+def test_images_hide_their_codes_in_the_share_of_the_fit_to_come() -> None:
+    torch.manual_seed(0)
+    model = Autoregressive(4, 32, 1, context=1, length=4).eval()
+    context = Context(torch.randn(64, 1, 32), torch.ones(64, 1, dtype=torch.bool))
+    ids = torch.randint(0, 4, (64, 4))
+    hidden = model.decoder(ids[:, :-1], *context, torch.ones(64, dtype=torch.bool))
+    seen = model.decoder(ids[:, :-1], *context)
+    for done, logits in ((0.0, hidden), (1.0, seen)):
+        expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
+        torch.testing.assert_close(model.loss(context, ids, done), expected)
 
 
 def test_residual_levels_are_flattened_and_come_back() -> None:

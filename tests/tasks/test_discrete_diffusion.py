@@ -124,8 +124,8 @@ def test_the_loss_of_a_perfect_prediction_is_zero_and_that_of_a_wrong_one_finite
     torch.manual_seed(0)
     made = Knowing(8, 32, 1, 0, 6)
     made.answer, made.sharpness = torch.randint(0, 8, (64, 6)), 200.0
-    assert made.loss(none(64), made.answer).abs() < 1e-4
-    wrong = made.loss(none(64), (made.answer + 1) % 8)
+    assert made.loss(none(64), made.answer, 0.0).abs() < 1e-4
+    wrong = made.loss(none(64), (made.answer + 1) % 8, 0.0)
     assert torch.isfinite(wrong)
     assert wrong > 10
 
@@ -137,7 +137,7 @@ def test_the_bound_of_a_constant_guess_is_the_entropy_of_codes():
     torch.manual_seed(0)
     made = Knowing(4, 32, 1, 0, 1)
     made.answer, made.sharpness = torch.zeros(200_000, 1, dtype=torch.int64), 0.0
-    found = made.loss(none(200_000), made.answer)
+    found = made.loss(none(200_000), made.answer, 0.0)
     kept, masked = schedule
     t = torch.arange(1, STEPS + 1)
     log = torch.log(torch.tensor(4.0, dtype=torch.float64))
@@ -159,7 +159,7 @@ def test_it_learns_codes_that_a_context_determines():
 
     def loss() -> Tensor:
         which = torch.randint(4, (64,))
-        return made.loss(Context(vectors[which], real), answers[which])
+        return made.loss(Context(vectors[which], real), answers[which], 0.0)
 
     head.fit(made, loss, Budget(steps=300, batch_size=64, learning_rate=4e-3, width=32, layers=1), CPU)
     which = torch.arange(4).repeat(16)

@@ -66,7 +66,7 @@ class DiscreteDiffusion(nn.Module):
         logits: Tensor = self.logits(hidden[:, : noisy.shape[1]])  # [B, L, K]
         return logits.float() + likelihood(noisy, self.kept[now], self.masked[now], self.tokens).log()
 
-    def loss(self, context: Context, ids: Tensor) -> Tensor:
+    def loss(self, context: Context, ids: Tensor, done: float) -> Tensor:  # noqa: ARG002 - a `CodeModel`
         """The variational bound in nats a code, at one random step for each image, and the auxiliary cross-entropy.
 
         The bound is the sum over t of KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) (equation 4), at t = 1 the negative

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,23 @@ class Fitted(NamedTuple):
 
     generator: CodeGenerator
     seconds: float
+
+
+class _Done(Iterator[int]):
+    """How many steps lie behind, also after a fit was interrupted."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __next__(self) -> int:
+        self.steps += 1
+        return self.steps - 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = int(state["steps"])
 
 
 def fitted(model: type[CodeModel], make_condition: Callable[[], Condition], work: Work) -> Fitted:
@@ -56,12 +73,13 @@ def fitted(model: type[CodeModel], make_condition: Callable[[], Condition], work
         key = _key(generator, codes, tokens, budget, work.seed)
         path = None if cache is None else cache / f"generator-{key}.safetensors"
         batches = shuffled(len(codes), budget.batch_size, streams.generator(work.seed, "batches"))
-        draws: list[Part] = [batches, *condition.draws]
+        done = _Done()
+        draws: list[Part] = [batches, done, *condition.draws]
         checkpoint = work.checkpoint_of("generator")
 
         def loss() -> Tensor:
             rows = next(batches)
-            return generator.loss(rows, sequences(codes, rows, work.device))
+            return generator.loss(rows, sequences(codes, rows, work.device), next(done) / budget.steps)
 
         seconds = fit_once(generator, lambda: head.fit(generator, loss, budget, work.device, draws, checkpoint), path)
     return Fitted(generator, seconds)

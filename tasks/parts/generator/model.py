@@ -17,9 +17,6 @@ from bench.tasks.parts.networks.transformer import Transformer
 
 DROPPED = 0.1
 """Share of training images whose condition is hidden, so that the model also learns to do without (for guidance)."""
-HIDDEN = 0.5
-"""Share of training images whose codes an autoregressive model with a condition does not see, only how many there are.
-Else it reads off the codes before what the condition says, and hardly learns the condition."""
 ENCODER_LAYERS = 2
 """Of the transformer that reads a condition before codes attend to it."""
 
@@ -71,8 +68,8 @@ class CodeModel(Protocol):
 
     def __init__(self, tokens: int, width: int, layers: int, context: int, length: int) -> None: ...
 
-    def loss(self, context: Context, ids: Tensor) -> Tensor:
-        """What is minimised, a scalar, for codes int64 [B, T]."""
+    def loss(self, context: Context, ids: Tensor, done: float) -> Tensor:
+        """What is minimised, a scalar, for codes int64 [B, T]; done: which share of the fit lies behind, in [0, 1)."""
 
     def sample(
         self, context: Context, length: int, sampling: Sampling, rng: torch.Generator, given: Tensor | None
@@ -92,9 +89,14 @@ class Autoregressive(nn.Module):
         self.told = context > 0
         self.decoder = Decoder(tokens, width, layers, length, context=self.told)
 
-    def loss(self, context: Context, ids: Tensor) -> Tensor:
-        """Mean cross-entropy of a code in nats; while it is fitted, `HIDDEN` of the images show it no codes."""
-        hidden = torch.rand(len(ids), device=ids.device) < HIDDEN if self.told and self.training else None
+    def loss(self, context: Context, ids: Tensor, done: float) -> Tensor:
+        """Mean cross-entropy of a code in nats.
+
+        With a condition, images hide their codes in the share of the fit that is still to come: of these the model
+        knows only how many codes there were. Else it reads off the codes what the condition says, and learns late or
+        never what the condition itself says.
+        """
+        hidden = torch.rand(len(ids), device=ids.device) >= done if self.told else None
         logits = self.decoder(ids[:, :-1], *self._seen(context), hidden)
         return F.cross_entropy(logits.float().flatten(0, 1), ids.flatten())
 
@@ -121,10 +123,10 @@ class CodeGenerator(nn.Module):
         self.encoder = Transformer(width, ENCODER_LAYERS, condition.length) if condition.length else None
         self.nothing = nn.Parameter(torch.randn(width))
 
-    def loss(self, rows: np.ndarray, ids: Tensor) -> Tensor:
+    def loss(self, rows: np.ndarray, ids: Tensor, done: float) -> Tensor:
         """Loss of some training images with codes int64 [B, T]; the condition of a share `DROPPED` is hidden."""
         hidden = torch.rand(len(rows), device=ids.device) < DROPPED
-        return self.model.loss(self._without(self.context("train", rows), hidden), ids)
+        return self.model.loss(self._without(self.context("train", rows), hidden), ids, done)
 
     @torch.no_grad()
     def sample(

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.contracts.task import Work
 from bench.images import to_uint8
 from bench.system.precision import autocast
-from bench.tasks.parts.generator.model import DROPPED, ENCODER_LAYERS, HIDDEN, CodeGenerator, sequences
+from bench.tasks.parts.generator.model import DROPPED, ENCODER_LAYERS, CodeGenerator, sequences
 from bench.tasks.parts.networks import head
 from bench.tasks.parts.networks.decoding import Sampling
 
@@ -65,6 +65,6 @@ def protocol(sampling: Sampling) -> dict[str, object]:
         "optimiser": head.PROTOCOL["optimiser"],
         "condition's encoder": f"a transformer of {ENCODER_LAYERS} layers",
         "hidden_conditions": DROPPED,
-        "hidden_codes": f"all of {HIDDEN:.0%} of the images, where an autoregressive model has a condition",
+        "hidden_codes": "all of an image, in the share of the fit that is to come (autoregressive, with a condition)",
         "sampling": asdict(sampling),
     }
