@@ -45,7 +45,7 @@ SHOWN = 8
 )
 @dataclass(frozen=True)
 class SemanticSynthesis(GeneratingTask):
-    """Images from GPT over codes, which follow the patches of a mask (LG-VQ, arXiv 2405.14206, Table 6).
+    """Images from GPT over codes, which attend to the patches of a mask (LG-VQ, arXiv 2405.14206, Table 6).
 
     A segmenter trained on real training images says whether an image shows what its mask asks for. The blind baseline
     shows training images whatever the mask.
