@@ -8,9 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from bench.contracts.arguments import Count
-
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
+FromOne: TypeAlias = Annotated[int, Field(ge=1)]
 FromZero: TypeAlias = Annotated[int, Field(ge=0)]
 
 
@@ -18,10 +17,10 @@ FromZero: TypeAlias = Annotated[int, Field(ge=0)]
 class Budget:
     """What a network that is fitted on codes may spend. batch_size: images. width, layers: of its transformer."""
 
-    steps: Count
-    batch_size: Count
+    steps: FromOne
+    batch_size: FromOne
     learning_rate: Positive
-    width: Count
+    width: FromOne
     layers: FromZero
 
 
@@ -38,21 +37,21 @@ class Preset:
     """
 
     about: str
-    image_size: Count
+    image_size: FromOne
     limits: Mapping[str, int]
     backbone: str
-    grid: Count
-    codes: Count
-    width: Count
-    steps: Count
-    batch_size: Count
+    grid: FromOne
+    codes: FromOne
+    width: FromOne
+    steps: FromOne
+    batch_size: FromOne
     learning_rate: Positive
     schedule: Literal["constant", "cosine"]
     betas: tuple[float, float]
     discriminator_start: FromZero
     muon: Positive | None
     precision: Literal["auto", "bf16", "fp32"]
-    threads: Count
+    threads: FromOne
     head: Budget
     generator: Budget
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
