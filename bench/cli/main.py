@@ -354,15 +354,20 @@ def data_check(
     name: Annotated[str, typer.Argument(help="A data set that is read from files; see `list datasets`.")],
     root: Annotated[Path, typer.Option(help="The folder that holds them.")],
     plugin: Plugins = None,
+    setting: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Read all of a data set's files, count, and name what is missing or broken; status 1 if anything is."""
     from bench import registry
     from bench.data.reading import check
+    from bench.experiment.arguments import parse_setting, resolve
 
     for path in plugin or []:
         registry.add_plugin(path)
-    report = check.check(name, root)
+    settings = [parse_setting(text) for text in setting or []]
+    for other in (one.name for one in settings if one.name != name):
+        raise UsageError(f"--set {other}....: only arguments of {name} count here")
+    report = check.check(name, **resolve(check.loader(name), {"size": check.SIZE, "root": root}, settings))
     print(check.as_json(report) if as_json else check.as_text(report))
     raise typer.Exit(0 if report.sound else 1)
 

@@ -11,14 +11,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bench.errors import DataError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""What is tried, whatever the file's name says; formats that call other programs (EPS) are not."""
 MAX_PIXELS = 64_000_000
 """More is refused before anything is decoded."""
 BAND_PIXELS = 1_000_000
 WHITE = (255, 255, 255, 255)
 
 Image.init()  # formats that are asked for by name have to be loaded
+FORMATS = tuple(
+    name for name in ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM") if name in Image.OPEN
+)  # AVIF came late
+"""What is tried, whatever the file's name says; formats that call other programs (EPS) are not."""
 
 
 def open_rgb(data: bytes, size: tuple[int, int] | None = None) -> Image.Image:

@@ -29,7 +29,8 @@ from bench.data.reading import digest, problems
 from bench.data.reading.decode import Shape
 from bench.data.reading.examples import Example, Listing
 from bench.data.reading.paths import find_root, reading
-from bench.data.reading.problems import Kind, Problem
+from bench.data.reading.problems import Problem
+from bench.data.reading.unread import unread_folders
 from bench.data.reading.write import write_prepared
 from bench.errors import DataError
 from bench.system import fingerprint
@@ -71,6 +72,17 @@ class FromFiles(DataSet):
     def listing(self, root: Path, split: str) -> Listing:
         """What the files below `root` say of a split. Raises `DataError` where they cannot be read at all."""
 
+    def division(self, root: Path) -> str:  # noqa: ARG002 - most have the splits of their owners
+        """How images were divided into splits, where that is not what its owners say; one line, else nothing."""
+        return ""
+
+    def unused(self, root: Path) -> Sequence[str]:
+        """What lies below `root`, looks like images, captions or a split, and is not read: one line each.
+
+        By default folders of images that are none of `sources`.
+        """
+        return unread_folders(root, self.sources(root))
+
     def folder(self) -> Path:
         """The data set's folder. Raises `DataError` where there is none."""
         return find_root(self.name, self.root, self.get)
@@ -85,7 +97,7 @@ class FromFiles(DataSet):
         """The `listing` of a split. Raises `DataError` where the files cannot be read."""
         root = self.folder()
         with reading(root):
-            return self.listing(root, split)
+            return self.listing(root, split).once()
 
     @override
     def fingerprint(self) -> str:
@@ -143,18 +155,28 @@ class FromFiles(DataSet):
         if not examples:
             raise DataError(f"{self.name} {name}: no image can be used{problems.first(listing.problems)}. {self.get}")
         broken = write_prepared(examples, folder, self.shape(name), reporter(f"{self.name} {name}"))
-        self._judge(name, listing.problems, len(listing.examples) + len(listing.problems))
-        self._judge(name, [problem for problem in broken if problem.kind is not Kind.CUT_AWAY], len(examples))
+        missing = problems.lost(listing.problems)
+        self._judge(name, missing, len(listing.examples) + len(missing))
+        self._judge(name, problems.lost(broken), len(examples))
         lines = [f"{name}: {count} left out, {kind}" for kind, count in problems.summary(listing.problems + broken)]
         (folder / LEFT_OUT).write_text(json.dumps(lines), encoding="utf-8")
+        if name == "train":
+            lines += self._remarks()
         for line in lines:
             print(f"{self.name} {line}", file=sys.stderr)
 
+    def _remarks(self) -> list[str]:
+        """What a user should know of how the folder was read: said once, and by `data check`."""
+        root = self.folder()
+        with reading(root):
+            division = self.division(root)
+            return [*([division] if division else []), *self.unused(root)]
+
     def _judge(self, split: str, unusable: Sequence[Problem], total: int) -> None:
-        """Raises `DataError` where more than `tolerate` is missing or broken."""
+        """Raises `DataError` where more than `tolerate` of the images are missing or broken."""
         if len(unusable) > self.tolerate * total:
             raise DataError(
-                f"{self.name} {split}: {len(unusable):,} of {total:,} are missing or broken{problems.first(unusable)}; "
+                f"{self.name} {split}: {len(unusable):,} of {total:,} images are missing or broken{problems.first(unusable)}; "
                 f"`data check {self.name} --root DIR` names them all, --set {self.name}.tolerate=SHARE leaves them out"
             )
 

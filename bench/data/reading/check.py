@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.data.reading.base import FromFiles
 from bench.data.reading.decode import decode_all
-from bench.data.reading.problems import Kind, Problem
+from bench.data.reading.paths import reading
+from bench.data.reading.problems import Kind, Problem, lost
 from bench.errors import DataError, UsageError
 from bench.registry import datasets
 from bench.system.progress import reporter
 from bench.system.terminal import one_line
 
 SIZE = 32
+ALL = "all of it can be read"
 COUNTS = ("images", "captions", "questions", "boxes", "masks")
 
 
@@ -26,6 +30,8 @@ class Report:
 
     counts: of each split, for each of `COUNTS`. published: those that its owners give. differences: a line where the
     two are not the same. problems: what is left out, and why. errors: why a split could not be read at all.
+    cut_away: boxes that the central square leaves too little of, of each split; not among the counts.
+    remarks: how splits were made, what of the data set's kinds is not there and why, what lies there and is not read.
     get: what to download, and where to put it.
     """
 
@@ -36,16 +42,18 @@ class Report:
     differences: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    cut_away: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     get: str = ""
 
     @property
     def sound(self) -> bool:
-        """Whether all can be used; another size than the published one is no fault."""
-        return not self.errors and not self.problems
+        """Whether every image can be used; another size than the published one is no fault."""
+        return not self.errors and not lost(self.problems)
 
 
-def check(name: str, root: Path) -> Report:
-    """Read a data set's folder: every annotation, every image.
+def loader(name: str) -> type[FromFiles]:
+    """The class of a data set that is read from files.
 
     Raises:
         UsageError: there is no such data set, or it is not read from a folder.
@@ -53,7 +61,20 @@ def check(name: str, root: Path) -> Report:
     entry = datasets.get(name)
     if not entry.facts.reads_files:
         raise UsageError(f"{name} is not read from a folder; it comes with the installation")
-    dataset: FromFiles = entry.load()(size=SIZE, root=root)
+    found: type[FromFiles] = entry.load()
+    return found
+
+
+def check(name: str, root: Path, **arguments: Any) -> Report:
+    """Read a data set's folder: every annotation, every image.
+
+    Args:
+        arguments: further ones of the data set's.
+
+    Raises:
+        UsageError: there is no such data set, or it is not read from a folder.
+    """
+    dataset = loader(name)(**{"size": SIZE, "root": root, **arguments})
     report = Report(name, str(root), get=dataset.get)
     report.published = {split: dict(counts) for split, counts in dataset.published.items()}
     try:
@@ -67,6 +88,7 @@ def check(name: str, root: Path) -> Report:
         except DataError as error:
             report.errors.append(f"{split}: {error}")
     report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
+    report.remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
     if not report.errors:
         report.differences = _differences(report)
     return report
@@ -86,10 +108,14 @@ def as_text(report: Report) -> str:
     for split, counts in report.counts.items():
         lines.append(f"{split:>12}" + "".join(f"{counts[column]:>12,}" for column in COUNTS))
     lines += report.differences
+    lines += [
+        f"{split}: {count:,} boxes more that the central square cuts away" for split, count in report.cut_away.items()
+    ]
+    lines += [one_line(remark) for remark in report.remarks]
     lines += [one_line(f"left out: {problem.file}: {problem.what}") for problem in report.problems]
     lines += [one_line(f"error: {error}") for error in dict.fromkeys(report.errors)]
     if report.sound:
-        lines.append("all of it can be read")
+        lines.append(f"all images can be used, {len(report.problems):,} annotations cannot" if report.problems else ALL)
     elif not any(report.get in error for error in report.errors):
         lines.append(f"to do: {report.get}")
     return "\n".join(lines)
@@ -101,26 +127,47 @@ def _read(dataset: FromFiles, split: str, report: Report) -> None:
     examples = dataset.choose(listing, split)
     report.problems += listing.problems
     counts: Counter[str] = Counter()
+    cut_away = 0
     shape = dataclasses.replace(dataset.shape(split), strips=None)
     progress = reporter(f"{dataset.name} {split}")
     for example, decoded in zip(examples, decode_all(examples, shape, progress), strict=True):
         if isinstance(decoded, Problem):
             report.problems.append(decoded)
             continue
-        broken = [box for box in decoded.boxes if isinstance(box, Problem) and box.kind is not Kind.CUT_AWAY]
-        report.problems += broken
-        boxes = len(decoded.boxes) - len(broken)
+        unusable = [box for box in decoded.boxes if isinstance(box, Problem)]
+        report.problems += [box for box in unusable if box.kind is not Kind.CUT_AWAY]
+        cut_away += sum(box.kind is Kind.CUT_AWAY for box in unusable)
+        boxes = len(decoded.boxes) - len(unusable)
         counts += Counter(images=1, captions=len(example.captions), questions=len(example.questions), boxes=boxes)
         counts["masks"] += decoded.mask is not None
     report.counts[split] = {name: counts[name] for name in COUNTS}
+    if cut_away:
+        report.cut_away[split] = cut_away
     if not examples:
         report.errors.append(f"{split}: no image can be used")
+
+
+def _remarks(dataset: FromFiles, root: Path, offers: Sequence[str]) -> list[str]:
+    """See `Report.remarks`."""
+    try:
+        with reading(root):
+            division, unused = dataset.division(root), dataset.unused(root)
+            lacking = [(kind, dataset.lacks(kind)) for kind in offers]
+    except DataError as error:  # what cannot be read at all is among the errors
+        return [str(error)]
+    return [
+        *([division] if division else []),
+        *(f"no {kind}: {why}" for kind, why in lacking if why),
+        *unused,
+    ]
 
 
 def _differences(report: Report) -> list[str]:
     """Where the counts are not those its owners give; what is held out for validation counts as training."""
     lines = []
     for split, published in report.published.items():
+        if split not in report.counts:
+            continue
         parts = ["train", "validation"] if split == "train" and "validation" not in report.published else [split]
         for what, wanted in published.items():
             counted = sum(report.counts[part][what] for part in parts)

@@ -56,7 +56,7 @@ def decode(example: Example, shape: Shape) -> Decoded | Problem:
         image = open_rgb(example.image.read(), example.size)
         mask = example.mask.paint(image.size) if example.mask else None
     except DataError as error:
-        return Problem(str(example.image), Kind.IMAGE, str(error))
+        return Problem(str(example.image), Kind.IMAGE, str(error), example.key, lost=True)
     strip = None
     if shape.strips == "crop":
         strip = fit.strip(image, shape.size)
@@ -74,8 +74,8 @@ def _box(expression: Expression, example: Example, size: tuple[int, int], how: F
     try:
         box = fit.box_in_square(expression.box, *size, how)
     except DataError as error:
-        return Problem(str(example.image), Kind.BOX, str(error))
-    return Problem(str(example.image), Kind.CUT_AWAY, Kind.CUT_AWAY.value) if box is None else box
+        return Problem(str(example.image), Kind.BOX, str(error), example.key)
+    return Problem(str(example.image), Kind.CUT_AWAY, Kind.CUT_AWAY.value, example.key) if box is None else box
 
 
 class _Chunks(Dataset):

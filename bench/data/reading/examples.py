@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,30 @@ from bench.data.reading.paths import inside, open_file, printable
 from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
+ENDINGS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".webp",
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+    }
+)
 """Of files that count as images where a user's folder or archive does not say which are."""
+UNREAD_ENDINGS = frozenset(
+    {".heic", ".heif", ".jxl", ".jp2", ".j2k", ".svg", ".eps", ".psd", ".exr", ".hdr", ".tga", ".ico", ".dng", ".cr2"}
+    | {".cr3", ".nef", ".arw", ".raw"}
+)
+"""Of images of kinds that are not read: they are named, not passed over."""
 MAX_IMAGE_BYTES = 2**28
 """Size of one image's file; what is larger is left out."""
 TEXT_KEYS = ("captions", "caption", "text")
@@ -137,13 +160,41 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, example: Example, needs: tuple[str, ...] = ()) -> None:
-        """Take an example, or note as a problem which of `needs` (names of its fields) it has none of."""
+        """Take an example, or lose it to what it has none of among `needs` (names of its fields)."""
         lacking = [need for need in needs if not getattr(example, need)]
         if lacking:
-            self.note(str(example.image), Kind.INCOMPLETE, f"no {' and no '.join(lacking)}")
+            self.lose(str(example.image), Kind.INCOMPLETE, f"no {' and no '.join(lacking)}", example.key)
         else:
             self.examples.append(example)
 
-    def note(self, file: str, kind: Kind, what: object) -> None:
-        """Note a problem; see `Problem`."""
-        self.problems.append(Problem(file, kind, str(what)))
+    def lose(self, file: str, kind: Kind, what: object, image: str) -> None:
+        """Note what costs an image of this split; see `Problem`."""
+        self.problems.append(Problem(file, kind, str(what), image, lost=True))
+
+    def note(self, file: str, kind: Kind, what: object, image: str = "") -> None:
+        """Note something that costs an annotation alone; image: the key of the image that it is about, if it is known."""
+        self.problems.append(Problem(file, kind, str(what), image))
+
+    def of_part(self, mine: Callable[[str], bool], rest: bool) -> Listing:
+        """What of this listing, of files that serve several splits, is to be told in one of them.
+
+        mine: whether an image's key belongs to the split. rest: whether problems that name no image are told there.
+        """
+        told = [problem for problem in self.problems if (mine(problem.image) if problem.image else rest)]
+        return Listing(self.examples, told)
+
+    def once(self) -> Listing:
+        """The same, where an image that is lost is told once: what is wrong with its annotations is part of why."""
+        reasons: dict[str, list[str]] = {problem.image: [] for problem in self.problems if problem.lost}
+        kept, seen = list[Problem](), set[str]()
+        for problem in self.problems:
+            if problem.image in reasons and not problem.lost:
+                reasons[problem.image].append(f"{problem.file}: {problem.what}")
+        for problem in self.problems:
+            if problem.image not in reasons or not problem.image:
+                kept.append(problem)
+            elif problem.lost and problem.image not in seen:
+                seen.add(problem.image)
+                why = f" ({'; '.join(reasons[problem.image][:2])})" if reasons[problem.image] else ""
+                kept.append(problem._replace(what=problem.what + why))
+        return Listing(self.examples, kept)

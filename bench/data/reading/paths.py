@@ -14,6 +14,10 @@ from bench.errors import DataError, UsageError
 
 MAX_TEXT_BYTES = 2**28
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+LEFTOVERS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+"""What macOS and Windows leave beside files."""
+DEPTH = 3
+"""Folders between a data set's folder and what is looked for in it."""
 
 
 def safe_name(name: object) -> str:
@@ -61,14 +65,17 @@ def find_root(name: str, root: Path | None, get: str) -> Path:
 
 
 def find(root: Path, *names: str) -> Path:
-    """The first of these files or folders below `root` that exists.
+    """The first of these files or folders below `root` that exists: there, or deeper, in whatever case.
+
+    Archives unpack into folders of their own, so what is not at its place is looked for `DEPTH` folders down; the least
+    deep one is taken.
 
     Raises:
-        DataError: none does; an archive beside it is named as what to unpack.
+        DataError: none exists (an archive beside it is named as what to unpack), or several are equally deep.
     """
-    for name in names:
-        if (root / name).exists():
-            return root / name
+    found = find_optional(root, *names)
+    if found:
+        return found
     for name in names:
         for ending in ARCHIVES:
             packed = root / f"{name.removesuffix('/')}{ending}"
@@ -77,6 +84,47 @@ def find(root: Path, *names: str) -> Path:
     packed_files = sorted(path.name for path in root.iterdir() if path.name.endswith(ARCHIVES))
     hint = f"; unpack {', '.join(packed_files[:5])} there" if packed_files else ""
     raise DataError(f"{' or '.join(str(root / name) for name in names)} is missing{hint}")
+
+
+def find_optional(root: Path, *names: str) -> Path | None:
+    """As `find`; None where there is none. Raises `DataError` where several are equally deep."""
+    for name in names:
+        if (root / name).exists():
+            return root / name
+    level = [root]
+    for _ in range(DEPTH + 1):
+        inside_level = {folder: entries_of(folder) for folder in level}
+        for name in names:
+            parts = PurePosixPath(name).parts
+            paths = [path for entries in inside_level.values() for path in _below(entries, parts)]
+            if len(paths) > 1:
+                raise DataError(f"{paths[0]} and {paths[1]} may both be meant: keep one, or name the folder of one")
+            if paths:
+                return paths[0]
+        level = [Path(entry.path) for entries in inside_level.values() for entry in entries if entry.is_dir()]
+    return None
+
+
+def _below(entries: list[os.DirEntry[str]], parts: tuple[str, ...]) -> list[Path]:
+    """The paths of these parts in a folder that holds these entries, in whatever case."""
+    here = [entry for entry in entries if entry.name.casefold() == parts[0].casefold()]
+    if len(parts) == 1:
+        return [Path(entry.path) for entry in here]
+    return [path for entry in here if entry.is_dir() for path in _below(entries_of(entry.path), parts[1:])]
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is no data: what a file manager, Jupyter or git leaves behind."""
+    return name.startswith(".") or name in LEFTOVERS
+
+
+def entries_of(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name, leftovers aside; nothing where it is no folder or may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not is_leftover(entry.name)), key=lambda entry: entry.name)
+    except (PermissionError, NotADirectoryError, FileNotFoundError):
+        return []
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -23,11 +23,17 @@ class Kind(StrEnum):
 
 
 class Problem(NamedTuple):
-    """Something that is left out. file: its name as the user knows it, or a row of it. what: one line, in detail."""
+    """Something that is left out.
+
+    file: its name as the user knows it, or a row of it. what: one line, in detail. image: the key of the image that it
+    is about, where that is known. lost: whether an image is left out with it, and not an annotation alone.
+    """
 
     file: str
     kind: Kind
     what: str
+    image: str = ""
+    lost: bool = False
 
 
 def summary(problems: Iterable[Problem]) -> list[tuple[Kind, int]]:
@@ -35,7 +41,18 @@ def summary(problems: Iterable[Problem]) -> list[tuple[Kind, int]]:
     return sorted(Counter(problem.kind for problem in problems).items())
 
 
+def lost(problems: Iterable[Problem]) -> list[Problem]:
+    """Those that leave an image out."""
+    return [problem for problem in problems if problem.lost]
+
+
 def first(problems: Sequence[Problem], count: int = 3) -> str:
     """The first problems in brackets, for an error message; nothing where there are none."""
     shown = "; ".join(f"{problem.file}: {problem.what}" for problem in problems[:count])
     return f" ({shown})" if shown else ""
+
+
+def some(names: Iterable[str]) -> str:
+    """Names for one line, three at most and how many more: "a, b, c and 4 more"."""
+    shown = sorted(set(names))
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3:,} more" if len(shown) > 3 else "")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.data.reading.paths import entries_of
 from bench.errors import DataError
 
 MOST_LINKED = 100_000
@@ -42,7 +43,7 @@ class _Folder(NamedTuple):
 
 
 def walk(root: Path) -> Iterator[Found]:
-    """Every file below a folder, links to folders followed, in the order of their names.
+    """Every file below a folder, links to folders followed, in the order of their names; no leftovers (`paths.is_leftover`).
 
     A link back to a folder on the way is passed over: all that is in it is read anyway.
 
@@ -56,7 +57,7 @@ def walk(root: Path) -> Iterator[Found]:
         if linked > MOST_LINKED:
             raise DataError(f"{root}: links lead to more than {MOST_LINKED:,} folders, or in circles")
         inner = []
-        for entry in _entries(folder.path):
+        for entry in entries_of(folder.path):
             name, below = folder.name + entry.name, folder.below + entry.name
             real = os.path.realpath(entry.path) if entry.is_symlink() else f"{folder.way[-1]}/{entry.name}"
             if not entry.is_symlink():
@@ -75,15 +76,6 @@ def walk(root: Path) -> Iterator[Found]:
             elif not any(_holds(step, real) for step in folder.way):
                 yield Found(name, folder.base, below, real, "a link to a folder that holds the data set itself")
         folders += reversed(inner)
-
-
-def _entries(path: str) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name; nothing where it may not be read."""
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except PermissionError:
-        return []
 
 
 def _holds(folder: str, path: str) -> bool:
