@@ -176,7 +176,7 @@ class FromFiles(DataSet):
         """Raises `DataError` where more than `tolerate` of the images are missing or broken."""
         if len(unusable) > self.tolerate * total:
             raise DataError(
-                f"{self.name} {split}: {len(unusable):,} of {total:,} images are missing or broken{problems.first(unusable)}; "
+                f"{self.name} {split}: {len(unusable):,} of {total:,} are missing or broken{problems.first(unusable)}; "
                 f"`data check {self.name} --root DIR` names them all, --set {self.name}.tolerate=SHARE leaves them out"
             )
 
