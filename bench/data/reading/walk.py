@@ -43,7 +43,9 @@ class _Folder(NamedTuple):
 
 
 def walk(root: Path) -> Iterator[Found]:
-    """Every file below a folder, links to folders followed, in the order of their names; no leftovers (`paths.is_leftover`).
+    """Every file below a folder, links to folders followed, in the order of their names.
+
+    What file managers and the like leave behind (`paths.is_leftover`) is passed over.
 
     A link back to a folder on the way is passed over: all that is in it is read anyway.
 
