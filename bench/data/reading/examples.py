@@ -172,7 +172,7 @@ class Listing:
         self.problems.append(Problem(file, kind, str(what), image, lost=True))
 
     def note(self, file: str, kind: Kind, what: object, image: str = "") -> None:
-        """Note something that costs an annotation alone; image: the key of the image that it is about, if it is known."""
+        """Note something that costs an annotation alone; image: the key of the image it is about, if that is known."""
         self.problems.append(Problem(file, kind, str(what), image))
 
     def of_part(self, mine: Callable[[str], bool], rest: bool) -> Listing:
