@@ -118,6 +118,9 @@ class DataSet(ABC):
 
     Three fields are the harness's; a data set may add arguments of its own, with defaults.
 
+    redistributable: whether its images and texts may be handed on. Where not, records keep scores alone, and samples to
+    look at stay in the cache.
+
     size: side S of the square images, in pixels. limits: the most images of "train", "validation" and "test" (which
     counts for each test split); a split that is not in it is not limited. root: the user's folder for this data set.
 
@@ -129,6 +132,7 @@ class DataSet(ABC):
     limits: Mapping[str, Count] = field(default_factory=dict)
     root: Path | None = None
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
+    redistributable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse limits that leave a split without images, or that limit nothing."""

@@ -72,10 +72,22 @@ def decode(example: Example, shape: Shape) -> Decoded | Problem:
 
 def _box(expression: Expression, example: Example, size: tuple[int, int], how: Fit) -> Rectangle | Problem:
     try:
-        box = fit.box_in_square(expression.box, *size, how)
+        box = fit.box_in_square(expression.box, *_measured_in(example, size), how)
     except DataError as error:
         return Problem(str(example.image), Kind.BOX, str(error), example.key)
     return Problem(str(example.image), Kind.CUT_AWAY, Kind.CUT_AWAY.value, example.key) if box is None else box
+
+
+def _measured_in(example: Example, size: tuple[int, int]) -> tuple[int, int]:
+    """The size (width, height) of the image that boxes are measured in.
+
+    Raises:
+        DataError: it lies down and the image, of this size, stands, or the other way round.
+    """
+    wide, tall = example.scale or size
+    if (wide - tall) * (size[0] - size[1]) < 0:
+        raise DataError(f"a box of an image of {wide}x{tall}, and the image is {size[0]}x{size[1]}")
+    return wide, tall
 
 
 class _Chunks(Dataset):

@@ -140,7 +140,8 @@ class Example:
     """One image and what is said about it.
 
     key: its identity in the data set; orders the examples and decides what is held out. size: (width, height) that the
-    annotations claim, where boxes depend on it.
+    annotations claim, where boxes depend on it. scale: (width, height) of the image that boxes are measured in, where
+    reduced copies of it go around as well.
     """
 
     key: str
@@ -150,6 +151,7 @@ class Example:
     boxes: tuple[Expression, ...] = ()
     mask: Mask | None = None
     size: tuple[int, int] | None = None
+    scale: tuple[int, int] | None = None
 
 
 @dataclass
