@@ -48,8 +48,8 @@ class Daquar(FromFiles):
 
     @property
     def published(self) -> Mapping[str, Mapping[str, int]]:  # type: ignore[override]
-        """Sizes its owners give, of the full set."""
-        return {"train": {"questions": 6_794}, "test": {"questions": 5_674}} if self.answers == "894" else {}
+        """Of the full set, as its files have them; the paper has one more for testing and one less for training."""
+        return {"train": {"questions": 6_795}, "test": {"questions": 5_673}} if self.answers == "894" else {}
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
@@ -102,9 +102,7 @@ def _read(path: Path, listing: Listing) -> dict[str, list[AnsweredQuestion]]:
     """
     lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
     if len(lines) % 2:
-        raise DataError(
-            f"{path} has {len(lines):,} lines: a question is followed by its answer, so they should be even"
-        )
+        raise DataError(f"{path} has {len(lines):,} lines, an odd number: an answer follows each question")
     asked: dict[str, list[AnsweredQuestion]] = defaultdict(list)
     for number in range(0, len(lines), 2):
         told = ABOUT.search(lines[number])

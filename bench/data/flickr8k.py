@@ -86,11 +86,9 @@ class Flickr8k(FromFiles):
         if not official:
             return super().unused(root)
         listed = {name for names in official.values() for name in names}
-        more = sorted(read_captions(find(root, *CAPTIONS), []).keys() - listed)
-        told = (
-            [f"not read: {len(more):,} images with captions that are in no split's list: {some(more)}"] if more else []
-        )
-        return [*super().unused(root), *told]
+        more = read_captions(find(root, *CAPTIONS), []).keys() - listed
+        told = f"not read: {len(more):,} images with captions that are in no split's list: {some(more)}"
+        return [*super().unused(root), *([told] if more else [])]
 
     @override
     def listing(self, root: Path, split: str) -> Listing:

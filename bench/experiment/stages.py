@@ -91,7 +91,11 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     record = measured(cell, device, result, {name: len(split) for name, split in splits.items()})
     if result.statistics:
         _keep(setup.place.cache / "statistics" / f"{cell.key}.npz", result.statistics)
-    stored = RecordStore(setup.place.results).write(record, result.per_example, result.samples)
+    samples = result.samples
+    if not cell.dataset.plugin.redistributable:
+        _keep_samples(setup.place.cache / "samples" / cell.key, samples)
+        samples = {}
+    stored = RecordStore(setup.place.results).write(record, result.per_example, samples)
     checkpoint.clear()
     return stored
 
@@ -111,6 +115,12 @@ def _keep(path: Path, statistics: Mapping[str, np.ndarray]) -> None:
     arrays = {name: values.astype(np.float32) for name, values in statistics.items()}
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]  # of its options
     write_atomic(path, packed.getvalue())
+
+
+def _keep_samples(folder: Path, samples: Mapping[str, bytes | str]) -> None:
+    """Keep what shows images and texts in the cache, where it can be looked at: records are made to be handed on."""
+    for name, content in samples.items():
+        write_atomic(folder / name, content.encode() if isinstance(content, str) else content)
 
 
 def _rate(codes: Codes) -> dict[str, float]:

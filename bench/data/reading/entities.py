@@ -52,11 +52,8 @@ class Reader:
             listing.note(f"{number}.xml", Kind.OBJECT, error, image)
             return Found()
         phrases = [match for line in lines for match in PHRASE.findall(line)]
-        told = {
-            (text, boxes[entity])
-            for entity, words in phrases
-            if entity in boxes and (text := clean(words)) and entity != NOWHERE
-        }
+        boxes.pop(NOWHERE, None)
+        told = {(text, boxes[entity]) for entity, words in phrases if entity in boxes and (text := clean(words))}
         return Found(tuple(Expression(text, box) for text, box in sorted(told)), size)
 
 
@@ -74,10 +71,10 @@ def _boxes(xml: Element) -> dict[str, Rectangle]:
         for name in thing.findall("name"):
             edges[clean(name.text)].append((box[0], box[1], box[2], box[3]))
     boxes = {}
-    for name, found in edges.items():
+    for entity, found in edges.items():
         left, top = (min(edge[i] for edge in found) for i in (0, 1))
         right, bottom = (max(edge[i] for edge in found) for i in (2, 3))
-        boxes[name] = (float(left), float(top), float(right - left), float(bottom - top))
+        boxes[entity] = (float(left), float(top), float(right - left), float(bottom - top))
     return boxes
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from bench.errors import DataError, UsageError
 
 MAX_TEXT_BYTES = 2**28
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 LEFTOVERS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 """What macOS and Windows leave beside files."""
 DEPTH = 3
