@@ -300,9 +300,63 @@ def webdataset(root: Path) -> None:
                     archive.addfile(info, io.BytesIO(data))
 
 
+def flickr8k(root: Path) -> None:
+    """Ordinary images; one caption list names an image that is not there; phrases of three images have no box."""
+    parts = {"train": range(TRAIN), "dev": range(1_000, 1_000 + VALIDATION), "test": for_testing()}
+    rows = ["2258277193_586949ec62.jpg.1#0\ta photograph that is not in the set ."]
+    for part, numbers in parts.items():
+        names = [f"{number + 10}_{number:08x}.jpg" for number in numbers]
+        put(root / f"Flickr8k_text/Flickr_8k.{part}Images.txt", "\n".join(names) + "\n")
+        for name, number in zip(names, numbers, strict=True):
+            scene = Scene(number)
+            put(root / "Flicker8k_Dataset" / name, scene.data())
+            rows += [f"{name}#{row}\t{text} ." for row, text in enumerate(scene.captions)]
+            _entities(root / "Flickr30kEntities", number + 10, scene)
+    put(root / "Flickr8k_text/Flickr8k.token.txt", "\n".join(rows) + "\n")
+
+
+def _entities(folder: Path, number: int, scene: Scene, times: int = 5) -> None:
+    """Phrase 1 has the shape's box, phrase 2 the halves of it, phrase 3 none; in a photograph `times` as large."""
+    left, top, wide, tall = (times * value for value in scene.box)
+    halves = ((left, left + wide // 2), (left + wide // 2, left + wide))
+    boxes = [("1", left, left + wide), *(("2", *half) for half in halves)]
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{start}</xmin><ymin>{top}</ymin><xmax>{end}</xmax>"
+        f"<ymax>{top + tall}</ymax></bndbox></object>"
+        for name, start, end in boxes
+    )
+    size = f"<size><width>{times * scene.width}</width><height>{times * scene.height}</height><depth>3</depth></size>"
+    scenery = "<object><name>3</name><scene>1</scene><nobndbox>1</nobndbox></object>"
+    put(folder / f"Annotations/{number}.xml", f"<annotation>{size}{objects}{scenery}</annotation>")
+    sentences = [
+        f"There is [/EN#1/other a {scene.color} {scene.shape}] on [/EN#3/scene the ground] .",
+        f"[/EN#2/other/other Two halves] of [/EN#0/notvisual it] and [/EN#1/other the {scene.shape}] .",
+    ]
+    put(folder / f"Sentences/{number}.txt", "\n".join(sentences) + "\n")
+
+
+def daquar(root: Path) -> None:
+    """A sixth of the questions has two answers; the last image of each list has no question."""
+    parts = {
+        "train": list(keys(lambda number: f"image{number}", 1)),
+        "test": [(f"image{number}", number) for number in for_testing()],
+    }
+    for part, examples in parts.items():
+        lines = []
+        for key, number in examples:
+            scene = Scene(number)
+            put(root / f"nyu_depth_images/{key}.jpg", scene.data())
+            things = f"{scene.shape}, ground" if number % 3 == 0 else scene.shape
+            lines += [f"what is the color of the {scene.shape} in the {key} ?", scene.color]
+            lines += [f"what is in the {key} ?", things]
+        put(root / f"qa.894.raw.{part}.txt", "\n".join(lines) + "\n")
+        put(root / f"{part}.txt", "\n".join([key for key, _ in examples] + [f"image9{len(part)}"]) + "\n")
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "textcaps": textcaps, "celebahq": celebahq, "cub200": cub200, "coco": coco, "cocoqa": cocoqa, "vqav2": vqav2,
-    "refcoco": refcoco, "imagenet": imagenet, "folder": folder, "webdataset": webdataset,
+    "refcoco": refcoco, "imagenet": imagenet, "folder": folder, "webdataset": webdataset, "flickr8k": flickr8k,
+    "daquar": daquar,
 }  # fmt: skip
 
 
