@@ -44,14 +44,8 @@ def test_boxes_are_measured_in_the_photograph_and_drawn_in_its_copy(miniatures: 
     assert len(split.boxes) == 3 * TEST
     for box in split.boxes:
         scene = scene_of(keys[box.image])
-        left, top, wide, tall = scene.box
-        wanted = (
-            (left + wide / 2) / scene.width,
-            (top + tall / 2) / scene.height,
-            wide / scene.width,
-            tall / scene.height,
-        )
-        assert np.allclose(box.box, wanted)
+        left, top, wide, tall = np.array(scene.box) / np.tile([scene.width, scene.height], 2)
+        assert np.allclose(box.box, (left + wide / 2, top + tall / 2, wide, tall))
         assert box.text in (f"a {scene.color} {scene.shape}", f"the {scene.shape}", "Two halves")
 
 
