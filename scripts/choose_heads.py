@@ -1,6 +1,7 @@
-"""How networks are fitted to codes at preset tiny, compared on the validation split of emoji-scenes.
+"""How networks are fitted to codes at preset tiny, compared on the validation split of a data set.
 
     python scripts/choose_heads.py vqa captioning grounding [--only PART_OF_NAME] [--methods vqgan] [--seeds 0 1]
+    python scripts/choose_heads.py captioning --dataset flickr8k --data-root DIR [--only drop] [--steps 300]
 
 One line a candidate, method and seed of the head: the seconds of the task and its values on validation images, which
 stand in for the test split; test data play no part. Tokenizers are trained once, into the cache. What is used is the
@@ -20,11 +21,14 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from bench.contracts.codes import Codes
 from bench.contracts.data import Split
 from bench.contracts.result import TaskResult
 from bench.contracts.task import Work
+from bench.experiment.arguments import parse_setting
 from bench.experiment.place import Place, Setup
 from bench.experiment.plan import plan
 from bench.experiment.request import Request, TokenizerPlan
@@ -37,7 +41,7 @@ CPU = torch.device("cpu")
 METHODS = ("identity", "random-codebook", "vqgan")
 BUDGET = PRESETS["tiny"].head
 SHOWN = {
-    "vqa": ("accuracy", "accuracy/object", "accuracy/number", "accuracy/location", "accuracy/yes/no"),
+    "vqa": ("accuracy", "accuracy/object", "accuracy/number", "accuracy/color", "accuracy/location", "accuracy/yes/no"),
     "captioning": ("objects_named", "corner_choice", "cider_d", "bleu_4"),
     "grounding": ("box_accuracy", "box_iou"),
     "alignment": ("word_recall", "word_recall/mask-3"),
@@ -61,6 +65,16 @@ def positions(scale: float) -> list[Change]:
     return [constant(transformer, "START_OF_POSITIONS", scale)]
 
 
+def dropout(rate: float) -> list[Change]:
+    """What each block adds to the hidden states is dropped at this rate while it is fitted."""
+
+    def forward(self: transformer.Block, x: Tensor, *options: Any) -> Tensor:
+        return x + F.dropout(whole(self, x, *options) - x, rate, self.training)
+
+    whole = transformer.Block.forward
+    return [lambda: patch.object(transformer.Block, "forward", forward)]
+
+
 CANDIDATES: dict[str, list[Change]] = {
     "as it is": [],
     "AdamW alone, positions 1": [adamw_alone, *positions(1.0)],
@@ -74,6 +88,8 @@ CANDIDATES: dict[str, list[Change]] = {
     "two captions an image": [constant(captioner, "PER_IMAGE", 2)],
     "decay 0": [constant(head, "DECAY", 0.0)],
     "decay 0.01": [constant(head, "DECAY", 0.01)],
+    "dropout 0.1": dropout(0.1),
+    "dropout 0.3": dropout(0.3),
     "decay 0.01, Muon's rate 0.01": [constant(head, "DECAY", 0.01), constant(head, "MUON_RATE", 0.01)],
 }
 
@@ -87,9 +103,9 @@ def changed(changes: list[Change]) -> Iterator[None]:
         yield
 
 
-def material(method: str, cache: Path) -> tuple[dict[str, Codes], dict[str, Split]]:
+def material(method: str, request: Request, cache: Path) -> tuple[dict[str, Codes], dict[str, Split]]:
     """Codes and splits of a tokenizer trained with seed 0; the validation split stands in for the test split."""
-    (cell, *_) = plan(Request((method,), ("vqa",)))
+    (cell, *_) = plan(dataclasses.replace(request, methods=(method,)))
     setup = Setup(Place(cache, cache, "cpu"), (), {}, None)
     splits = load_splits(cell.dataset, cache)
     tokenizer_plan = cell.tokenizer
@@ -116,8 +132,21 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=BUDGET.learning_rate, help="of AdamW")
     parser.add_argument("--steps", type=int, default=BUDGET.steps)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--dataset", default="emoji-scenes")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--set", nargs="*", default=[], help="NAME.ARG=VALUE")
+    parser.add_argument("--text-encoder", default="tiny-clip")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     arguments = parser.parse_args()
+    request = Request(
+        (),
+        ("reconstruction",),
+        (arguments.dataset,),
+        text_encoder=arguments.text_encoder,
+        data_root=arguments.data_root and arguments.data_root.resolve(),
+        cache=arguments.cache.resolve(),
+        settings=tuple(map(parse_setting, arguments.set)),
+    )
     budget = dataclasses.replace(BUDGET, learning_rate=arguments.learning_rate, steps=arguments.steps)
     torch.set_num_threads(PRESETS["tiny"].threads)
     for name in arguments.tasks:
@@ -127,7 +156,7 @@ def main() -> None:
             if arguments.only not in candidate:
                 continue
             for method in arguments.methods:
-                codes, splits = material(method, arguments.cache.resolve())
+                codes, splits = material(method, request, arguments.cache.resolve())
                 for seed in arguments.seeds:
                     started = time.perf_counter()
                     with changed(changes):
