@@ -26,7 +26,7 @@ class Rotation(VectorQuantizer):
         return plain._replace(quantized=to_map(turned * codes.norm(dim=1, keepdim=True), z))
 
 
-@methods.register("vq-rotation")
+@methods.register("my-rotation")
 @dataclass(frozen=True)
 class VqRotation(Method):
     """VQ-GAN whose gradients pass the codes by the rotation trick (Fifty et al. 2024)."""

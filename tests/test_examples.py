@@ -57,7 +57,7 @@ def test_an_example_keeps_its_contract(path: Path) -> None:
 
 def test_all_examples_together_leave_records(tmp_path: Path) -> None:
     plugins = [word for path in EXAMPLES for word in ("--plugin", str(path))]
-    words = ["--methods", "vq-rotation", "--tasks", "knn", "--datasets", "stripes", "--preset", "smoke", *plugins]
+    words = ["--methods", "my-rotation", "--tasks", "knn", "--datasets", "stripes", "--preset", "smoke", *plugins]
     words += ["--set", "reconstruction.extractors=('tinyclip',)"]  # the others take longer than the rest of this test
     ran = subprocess.run(
         [sys.executable, "-m", "bench", "run", *words, "--engine", "serial", "--device", "cpu"],
@@ -72,9 +72,9 @@ def test_all_examples_together_leave_records(tmp_path: Path) -> None:
     values = {(record.method.name, record.task): record.metrics for record in records}
     assert len(values) == 4
     assert all(record.status == "ok" for record in records)
-    method, blind = (values[name, "knn"]["shared_words"].value for name in ("vq-rotation", "blind"))
+    method, blind = (values[name, "knn"]["shared_words"].value for name in ("my-rotation", "blind"))
     assert 0 < blind < method <= 1
-    reconstruction = values["vq-rotation", "reconstruction"]
+    reconstruction = values["my-rotation", "reconstruction"]
     assert reconstruction["worst_patch_psnr"].value < reconstruction["psnr"].value
     assert (reconstruction["worst_patch_psnr"].unit, reconstruction["worst_patch_psnr"].n) == ("dB", 128)
 

@@ -21,13 +21,13 @@ def test_the_method_in_the_readme_is_an_example_that_is_tested() -> None:
 
 
 def test_the_command_below_it_runs(bench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    command = re.search(r"^python -m bench (run --methods vq-rotation .*?)$", README, re.MULTILINE)
+    command = re.search(r"^python -m bench (run --methods my-rotation .*?)$", README, re.MULTILINE)
     assert command is not None
     words = [word for word in shlex.split(command[1]) if word not in ("--plugin", "examples/method.py")]
     ran = bench(*words, "--engine", "serial", plugin=ROOT / "examples/method.py")
     assert ran.returncode == 0, ran.stderr
     records = RecordStore(tmp_path / "results").all().records
-    rotated = [record for record in records if record.method.name == "vq-rotation"]
+    rotated = [record for record in records if record.method.name == "my-rotation"]
     assert {(record.task, record.status) for record in rotated} == {("reconstruction", "ok"), ("vqa", "ok")}
     assert rotated[0].method.arguments == {"codes": None}
 

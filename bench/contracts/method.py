@@ -173,7 +173,8 @@ class Method(ABC):
 
     paper: where it is from. needs_text: whether it is trained with captions. control: whether it is a bound and no
     competitor, shown on the leaderboard but not ranked. discrete: whether its tokenizers have indices; tasks that
-    generate indices skip it if not.
+    generate indices skip it if not. warning: why it does not compare with the others on equal terms, if so; every
+    record of it says it.
 
     Raises:
         UsageError: `codes` is no number of codes.
@@ -183,6 +184,7 @@ class Method(ABC):
     needs_text: ClassVar[bool] = False
     control: ClassVar[bool] = False
     discrete: ClassVar[bool] = True
+    warning: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         """Hold the argument that most methods share to its meaning: 0 codes are not the preset's number."""
@@ -206,4 +208,11 @@ class Method(ABC):
 
     def wraps(self) -> str | None:
         """The name of the method it adds to, or None; that one's code then counts in keys too."""
+        return None
+
+    def unfit_for(self, task: str) -> str | None:  # noqa: ARG002 - most are fit for all
+        """Why what the task of this name measures would mean nothing for its codes, or None; its cell is then skipped.
+
+        For a method whose tokens stand for no place of the image, and a task that takes them for places, say.
+        """
         return None

@@ -215,6 +215,9 @@ def _skip(task: Configured, dataset: Configured, method: Configured | None) -> s
         with method.asked("say what is missing"):
             if missing := method.plugin.missing():
                 return str(missing)
+        with method.asked("say what it is unfit for"):
+            if unfit := method.plugin.unfit_for(task.name):
+                return str(unfit)
     with task.asked("say what it skips"):
         return task.plugin.skip(dataset.plugin, method.plugin if method else None)
 

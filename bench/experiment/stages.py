@@ -74,6 +74,7 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     if cell.tokenizer is not None:
         tokenizer, history = trained(cell.tokenizer, setup, device)
         codes = codes_of(cell.tokenizer, tokenizer, splits, setup, device)
+    warning = cell.tokenizer.method.plugin.warning if cell.tokenizer else ""
     checkpoint = Checkpoint(setup.place.cache / "checkpoints" / cell.key, setup.place.checkpoint_minutes)
     torch.manual_seed(cell.head_seed)
     started = time.perf_counter()
@@ -82,6 +83,7 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     declared = [*declared_by(cell.task.entry), *(entry.name for entry in metrics.entries() if entry.from_outside)]
     for name in (*result.metrics, *result.skipped):
         check_declared(name, declared, f"task {cell.task.name!r}")
+    result.warnings += [warning] if warning else []
     result.warnings += [] if history is None else _warnings(history)
     result.warnings += [line for split in splits.values() for line in split.warnings]
     result.cost = ({} if history is None else _cost(history)) | result.cost
