@@ -11,6 +11,7 @@ images would take many codes. The clusters are Lloyd's from random patches; the 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,12 +123,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     asked = parser.parse_args()
+    torch.set_num_threads(1)  # their number moves sums
     try:
         vectors, patches = make(asked)
     except BenchError as error:
         raise SystemExit(str(error)) from error
-    told = {name: str(getattr(asked, name)) for name in ("extractor", "dataset", "size", "images", "codes", "seed")}
-    save_file({NAME: vectors}, asked.output, metadata=told)
+    told = {name: getattr(asked, name) for name in ("extractor", "dataset", "size", "images", "codes", "seed")}
+    save_file({NAME: vectors}, asked.output, metadata={"made": json.dumps(told)})  # several entries have no fixed order
     nearest = torch.cdist(patches, vectors).amin(1).square().mean()
     left = nearest / (patches - patches.mean(0)).square().sum(1).mean()
     print(f"{len(vectors):,} vectors {vectors.shape[1]} wide; of the patches' variance {left:.1%} is left")

@@ -1,4 +1,4 @@
-"""The quantizers of the package vector-quantize-pytorch, Gumbel-softmax and IBQ, against what their papers say."""
+"""Quantizers against what their papers say: those of the package vector-quantize-pytorch, and some of our own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from vector_quantize_pytorch import FSQ, LFQ, ResidualVQ, SimVQ, VectorQuantize
 
 from bench.contracts.codes import lookup
 from bench.errors import UsageError
+from bench.methods.bsq import Bsq
 from bench.methods.fsq import Fsq, even_levels
 from bench.methods.gumbel import COLD, HOT, Gumbel, GumbelQuantizer, from_uniform
 from bench.methods.ibq import Ibq, IndexQuantizer, entropy_loss
 from bench.methods.lfq import Lfq
+from bench.methods.optvq import OptVq
 from bench.methods.parts.autoencoder import Autoencoder
 from bench.methods.parts.codebook_renewal import INIT_STEP, UNUSED
 from bench.methods.parts.vector_quantizer import to_rows
@@ -23,10 +25,11 @@ from bench.methods.rvq import Rvq
 from bench.methods.simvq import SimVq
 from bench.methods.vq_ema import VqEma
 from bench.methods.vq_l2norm import VqL2Norm
+from bench.methods.vq_rotation import VqRotation
 from bench.presets import PRESETS
 
 SMOKE = PRESETS["smoke"]
-METHODS = [VqEma, VqL2Norm, Rvq, Fsq, Lfq, SimVq, Gumbel, Ibq]
+METHODS = [VqEma, VqL2Norm, Rvq, Fsq, Lfq, SimVq, Gumbel, Ibq, Bsq, VqRotation, OptVq]
 SHAPE = (2, SMOKE.width, 4, 5)
 
 
