@@ -1,6 +1,6 @@
 """Make the frozen codebook of vqgan-lc: clusters of what a pretrained network sees in the patches of training images.
 
-    python scripts/make_codebook.py --output FILE.safetensors [--extractor scene-cnn] [--dataset emoji-scenes]
+    python scripts/make_codebook.py --output FILE.safetensors [--extractor efficientnet-lite0] [--dataset emoji-scenes]
         [--root DIR] [--size 32] [--images 2000] [--codes 512] [--seed 0] [--cache runs/cache]
     python -m bench run --methods vqgan-lc --tasks vqa --set vqgan-lc.codebook=FILE.safetensors
 
@@ -114,7 +114,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--extractor", choices=LAYERS, default="scene-cnn")
+    parser.add_argument("--extractor", choices=LAYERS, default="efficientnet-lite0")
     parser.add_argument("--dataset", default="emoji-scenes")
     parser.add_argument("--root", type=Path)
     parser.add_argument("--size", type=int, default=32)

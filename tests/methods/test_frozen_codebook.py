@@ -201,6 +201,7 @@ def test_the_script_makes_the_same_file_twice_and_the_method_reads_it(
     for name in ("first", "second", "too-many"):
         path = tmp_path / f"{name}.safetensors"
         words = ["--output", str(path), "--dataset", "folder", "--root", str(miniatures / "folder"), "--images", "12"]
+        words += ["--extractor", "scene-cnn"]
         words += ["--cache", str(tmp_path / "cache"), "--codes", "9999" if name == "too-many" else "32"]
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
         if name == "too-many":
