@@ -114,7 +114,7 @@ class TiTok(Method):
     """TiTok: a row of tokens that each may tell of the whole image, between two transformers (Yu et al. 2024).
 
     It competes on other terms than the rest: its network is not the shared one, which its records warn of. At `tiny` it
-    has about as many parameters and costs nearly three times as much a step.
+    has about as many parameters and costs two to three times as much a step.
 
     As there: patches and learned latent tokens in one transformer, of which the tokens alone are kept and quantized; a
     second one in which a mask token a patch reads them; codes of length one, beta on the commitment term. What differs:
