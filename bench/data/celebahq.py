@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,14 @@ from typing_extensions import override
 from bench.data.reading import plain_pickle
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import Example, ImageFile, Listing, Mask, MaskFile, MaskParts
-from bench.data.reading.paths import captions_in, find, printable, safe_name
+from bench.data.reading.paths import captions_in, entries_of, find, find_optional, printable, safe_name
 from bench.data.reading.problems import Kind
-from bench.data.reading.splits import belongs
+from bench.data.reading.splits import share
 from bench.errors import DataError
 from bench.registry import datasets
 
-IMAGES = ("images", "image", "CelebA-HQ-img")
-TEXTS = ("celeba-caption", "celeba_caption", "text")
+IMAGES = ("image/images", "images/images", "images", "image", "CelebA-HQ-img")
+TEXTS = ("text/celeba-caption", "text/celeba_caption", "celeba-caption", "celeba_caption", "text")
 MERGED = ("CelebAMaskHQ-mask", "label")
 PARTS = ("CelebAMask-HQ-mask-anno", "CelebAMaskHQ-mask-anno")
 CLASSES = (
@@ -27,8 +28,6 @@ CLASSES = (
     "hat", "ear_r", "neck_l", "neck", "cloth",
 )  # fmt: skip
 """Parts of a face; their class ids count from 1. A later one covers an earlier one (CelebAMask-HQ's own script)."""
-IMAGES_PER_FOLDER = 2_000
-"""So many images' part masks share a folder."""
 
 
 @datasets.register("celebahq", offers=("captions", "masks"), reads_files=True)
@@ -38,8 +37,10 @@ class CelebaHq(FromFiles):
 
     name: ClassVar[str] = "celebahq"
     get: ClassVar[str] = (
-        "From github.com/IIGROUP/MM-CelebA-HQ-Dataset get the captions and train/ and test/filenames.pickle, from "
-        "github.com/switchablenorms/CelebAMask-HQ the images and masks, and put all in the data set's folder"
+        "From github.com/switchablenorms/CelebAMask-HQ get the images and masks; the captions and train/ and "
+        "test/filenames.pickle are Multi-Modal-CelebA-HQ's: github.com/IIGROUP/MM-CelebA-HQ-Dataset no longer offers "
+        "them for download and its script makes captions alone, so ask its authors or whoever trained on it. Put all "
+        "into the data set's folder"
     )
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {
         "train": {"images": 24_000, "captions": 240_000},
@@ -48,59 +49,84 @@ class CelebaHq(FromFiles):
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
-        lists = [find(root, f"{part}/filenames.pickle") for part in ("train", "test")]
-        masks = [root / name for name in (*MERGED, *PARTS) if (root / name).is_dir()]
-        return [find(root, *IMAGES), find(root, *TEXTS), *lists, *masks[:1]]
+        masks = [folder for names in (MERGED, PARTS) if (folder := find_optional(root, *names))]
+        lists = [_list(root, part) for part in ("train", "test")]
+        return [_folder_of(root, ".jpg", IMAGES), _folder_of(root, ".txt", TEXTS), *lists, *masks[:1]]
 
     @override
     def lacks(self, kind: str) -> str | None:
-        if kind != "masks" or any((self.folder() / name).is_dir() for name in (*MERGED, *PARTS)):
+        if kind != "masks" or find_optional(self.folder(), *MERGED) or find_optional(self.folder(), *PARTS):
             return None
         return f"celebahq's masks are missing: put {MERGED[0]}/ or {PARTS[0]}/ into {self.folder()}"
 
     @override
     def listing(self, root: Path, split: str) -> Listing:
         listing = Listing()
-        images, texts = find(root, *IMAGES), find(root, *TEXTS)
+        images, texts = _folder_of(root, ".jpg", IMAGES), _folder_of(root, ".txt", TEXTS)
         masks = _Masks(root)
-        for stem in plain_pickle.names(find(root, f"{'test' if split == 'test' else 'train'}/filenames.pickle")):
+        names = plain_pickle.names(_list(root, "test" if split == "test" else "train"))
+        keys = [printable(name.strip().removesuffix(".jpg")) for name in names]
+        mine = share(split, keys)
+        for key in keys:
+            if not mine(key):
+                continue
             try:
-                safe_name(stem)
-                key = printable(stem)
-                if split == "test" or belongs(split, key):
-                    captions = captions_in(texts / f"{stem}.txt")
-                    image = ImageFile(images, f"{stem}.jpg")
-                    listing.add(Example(key, image, captions, mask=masks.of(stem)), ("captions",))
+                image = ImageFile(images, safe_name(f"{key}.jpg"))
+                captions, mask = captions_in(texts / safe_name(f"{key}.txt")), masks.of(key)
             except DataError as error:
-                listing.note(f"{stem!r:.80}", Kind.ANNOTATION, error)
+                listing.lose(f"{key!r:.80}", Kind.ANNOTATION, error, key)
+                continue
+            if isinstance(mask, MaskParts) and not mask.parts:
+                listing.note(f"{PARTS[0]}, image {key}", Kind.OBJECT, "no part of its mask is there", key)
+                mask = None
+            listing.add(Example(key, image, captions, mask=mask), ("captions",))
         return listing
+
+
+def _folder_of(root: Path, ending: str, names: Sequence[str]) -> Path:
+    """The first of these folders that holds such files itself: archives have an outer and an inner "images".
+
+    Raises:
+        DataError: there is none.
+    """
+    for name in names:
+        with contextlib.suppress(DataError):  # of two folders of one name, another name may be meant
+            folder = find_optional(root, name)
+            if folder and any(entry.name.endswith(ending) for entry in entries_of(folder)):
+                return folder
+    return find(root, *names)
+
+
+def _list(root: Path, part: str) -> Path:
+    """The pickled names of "train" or "test". Raises `DataError` where it is missing; nothing else says the split."""
+    try:
+        return find(root, f"{part}/filenames.pickle")
+    except DataError as error:
+        raise DataError(f"{error}: a pickled list of the names of the {part} images, without ending") from error
 
 
 class _Masks:
     """The masks of a folder: merged into one image of class ids, or one image a part."""
 
     def __init__(self, root: Path) -> None:
-        self.merged = next((root / name for name in MERGED if (root / name).is_dir()), None)
-        self.parts = next((root / name for name in PARTS if (root / name).is_dir()), None)
-        folders = sorted(self.parts.iterdir()) if self.parts else []
-        self.files = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        self.merged, self.parts = find_optional(root, *MERGED), find_optional(root, *PARTS)
+        folders = entries_of(self.parts) if self.parts else []
+        self.files = {file.name: folder.name for folder in folders for file in entries_of(folder.path)}
 
-    def of(self, stem: str) -> Mask | None:
+    def of(self, key: str) -> Mask | None:
         """The mask of an image; None where the folder has no masks.
 
-        stem: the image's file name without its ending.
+        key: the image's file name without its ending.
 
         Raises:
             DataError: masks are stored by parts and the name is no number.
         """
         if self.merged:
-            return MaskFile(ImageFile(self.merged, f"{stem}.png"))
+            return MaskFile(ImageFile(self.merged, f"{key}.png"))
         if self.parts is None:
             return None
-        if not stem.isdecimal():
+        if not key.isdecimal():
             raise DataError("an image whose name is no number has no part masks")
-        number = int(stem)
-        names = [(label, f"{number:05d}_{part}.png") for label, part in enumerate(CLASSES, 1)]
-        folder = str(number // IMAGES_PER_FOLDER)
-        parts = [(label, ImageFile(self.parts, f"{folder}/{name}")) for label, name in names if name in self.files]
-        return MaskParts(tuple(parts))
+        names = [(label, f"{int(key):05d}_{part}.png") for label, part in enumerate(CLASSES, 1)]
+        found = [(label, f"{self.files[name]}/{name}") for label, name in names if name in self.files]
+        return MaskParts(tuple((label, ImageFile(self.parts, name)) for label, name in found))

@@ -12,12 +12,18 @@ from typing_extensions import override
 from bench.data.reading import coco_files
 from bench.data.reading.base import FromFiles
 from bench.data.reading.coco_masks import Segments
+from bench.data.reading.coco_photographs import image_folder
 from bench.data.reading.examples import Example, ImageFile, Listing
-from bench.data.reading.paths import find
+from bench.data.reading.paths import find_optional
 from bench.data.reading.problems import Kind
-from bench.data.reading.splits import belongs
+from bench.data.reading.splits import share
 from bench.errors import DataError
 from bench.registry import datasets
+
+PUBLISHED = {
+    "2014": {"train": {"images": 82_783, "captions": 414_113}, "test": {"images": 40_504, "captions": 202_654}},
+    "2017": {"train": {"images": 118_287, "captions": 591_753}, "test": {"images": 5_000, "captions": 25_014}},
+}
 
 
 @datasets.register("coco", offers=("captions", "boxes", "masks"), reads_files=True)
@@ -35,56 +41,63 @@ class Coco(FromFiles):
         "From images.cocodataset.org get zips/train2014.zip, zips/val2014.zip and "
         "annotations/annotations_trainval2014.zip (or 2017), and unpack all three in the data set's folder"
     )
-    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
-        "train": {"images": 82_783, "captions": 414_113},
-        "test": {"images": 40_504, "captions": 202_654},
-    }
     flip: ClassVar[bool] = True
+
+    @property
+    def published(self) -> Mapping[str, Mapping[str, int]]:  # type: ignore[override]
+        """As its owners give them: they differ with the year."""
+        return PUBLISHED[self.year]
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
         parts = [f"{part}{self.year}" for part in ("train", "val")]
-        needed = [path for part in parts for path in (coco_files.image_folder(root, part), self._captions(root, part))]
-        return needed + [path for part in parts if (path := self._instances(root, part)).exists()]
+        folders = [_image_folder(root, part) for part in parts]
+        captions = [coco_files.caption_file(root, part) for part in parts]
+        instances = [path for part in parts if (path := coco_files.instances_file(root, part))]
+        return [*folders, *captions, *instances]
 
     @override
     def lacks(self, kind: str) -> str | None:
-        root = self.folder()
-        absent = [path for part in ("train", "val") if not (path := self._instances(root, part + self.year)).exists()]
-        return f"coco offers {kind} with {absent[0]}, which is missing" if absent and kind != "captions" else None
+        absent = [part for part in ("train", "val") if not coco_files.instances_file(self.folder(), part + self.year)]
+        if not absent or kind == "captions":
+            return None
+        return f"coco has {kind} in instances_{absent[0]}{self.year}.json, which is missing"
 
     @override
     def listing(self, root: Path, split: str) -> Listing:
         listing = Listing()
         part = f"{'val' if split == 'test' else 'train'}{self.year}"
-        folder = coco_files.image_folder(root, part)
-        images = coco_files.read_images(self._captions(root, part), listing.problems)
-        captions = coco_files.read_captions(self._captions(root, part), listing.problems)
+        folder, path = _image_folder(root, part), coco_files.caption_file(root, part)
+        images = coco_files.read_images(path, listing.problems)
+        mine = share(split, [*map(str, images), *(problem.image for problem in listing.problems)])
+        captions = coco_files.read_captions(path, listing.problems)
         for number in captions.keys() - images.keys():
-            listing.note(f"image {number}", Kind.STRAY, "captions of an image that is not listed")
-        instances = self._instances(root, part)
-        boxes, masks, _ = coco_files.read_instances(instances, listing.problems) if instances.exists() else ({}, {}, {})
-        empty = Segments(()) if instances.exists() else None
+            listing.note(f"image {number}", Kind.STRAY, "captions of an image that is not listed", str(number))
+        instances = coco_files.instances_file(root, part)
+        objects = coco_files.Objects({}, {}, {})
+        if instances:
+            objects = coco_files.read_objects(instances, images, listing.problems)
+        empty = Segments(()) if instances else None
         for number, image in images.items():
-            if split == "test" or belongs(split, str(number)):
+            if mine(str(number)):
                 example = Example(
                     str(number),
                     ImageFile(folder, image.name),
                     captions.get(number, ()),
-                    boxes=boxes.get(number, ()),
-                    mask=masks.get(number, empty),
+                    boxes=objects.named.get(number, ()),
+                    mask=objects.masks.get(number, empty),
                     size=image.size,
                 )
                 listing.add(example, ("captions",))
-        return listing
+        return listing.of_part(mine, split != "validation")
 
-    @staticmethod
-    def _captions(root: Path, part: str) -> Path:
-        return coco_files.caption_file(root, part)
 
-    @staticmethod
-    def _instances(root: Path, part: str) -> Path:
-        try:
-            return find(root, f"annotations/instances_{part}.json")
-        except DataError:
-            return root / f"annotations/instances_{part}.json"
+def _image_folder(root: Path, part: str) -> Path:
+    """The folder of images. Raises `DataError` where there is none; the other year's is named."""
+    other = part.replace("2014", "2017") if part.endswith("2014") else part.replace("2017", "2014")
+    try:
+        return image_folder(root, part)
+    except DataError as error:
+        if find_optional(root, other):
+            raise DataError(f"{error}; {other} is there, which --set coco.year={other[-4:]} reads") from error
+        raise

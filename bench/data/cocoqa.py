@@ -12,10 +12,11 @@ from typing_extensions import override
 
 from bench.data.reading import coco_files
 from bench.data.reading.base import FromFiles
+from bench.data.reading.coco_photographs import photographs
 from bench.data.reading.examples import AnsweredQuestion, Example, Listing
 from bench.data.reading.paths import clean, find, read_text
 from bench.data.reading.problems import Kind
-from bench.data.reading.splits import belongs
+from bench.data.reading.splits import share
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -48,7 +49,7 @@ class CocoQa(FromFiles):
     def sources(self, root: Path) -> Sequence[Path]:
         texts = [find(root, f"{part}/{name}") for part in ("train", "test") for name in FILES]
         coco = self.coco or root
-        images = [coco_files.image_folder(coco, part) for part in ("train2014", "val2014")]
+        images = dict.fromkeys(f for part in ("train2014", "val2014") for f in photographs(coco, part).folders)
         captions = (
             [] if self.lacks("captions") else [coco_files.caption_file(coco, p) for p in ("train2014", "val2014")]
         )
@@ -61,7 +62,7 @@ class CocoQa(FromFiles):
     @override
     def listing(self, root: Path, split: str) -> Listing:
         listing = Listing()
-        folder = root / ("test" if split == "test" else "train")
+        folder = find(root, f"{'test' if split == 'test' else 'train'}/{FILES[0]}").parent
         columns = [read_text(find(folder, name)).split("\n") for name in FILES]
         columns = [lines[:-1] if lines[-1] == "" else lines for lines in columns]
         if len({len(lines) for lines in columns}) != 1:
@@ -69,16 +70,21 @@ class CocoQa(FromFiles):
         asked: dict[int, list[AnsweredQuestion]] = defaultdict(list)
         for line, (question, answer, image, kind) in enumerate(zip(*columns, strict=True), 1):
             text, word, digits = clean(question), clean(answer), clean(image)
-            if not text or not word or not digits.isdecimal() or len(digits) > 18 or kind.strip() not in KINDS:
-                listing.note(f"{folder.name}, line {line}", Kind.QUESTION, "no question, answer, image or type")
+            where = f"{folder.name}, line {line}"
+            if not digits.isdecimal() or len(digits) > 18:
+                listing.note(where, Kind.QUESTION, "no image")
+                continue
+            questions = asked[int(digits)]  # an image without questions is noticed as one
+            if not text or not word or kind.strip() not in KINDS:
+                listing.note(where, Kind.QUESTION, "no question, answer or type", str(int(digits)))
             else:
-                asked[int(digits)].append(AnsweredQuestion(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
+                questions.append(AnsweredQuestion(f"{text.rstrip('? ')}?", word, KINDS[kind.strip()]))
         coco, part = self.coco or root, PARTS[split]
         captions = coco_files.optional_captions(coco, PARTS, split, listing.problems)
         needs = ("questions", "captions") if captions else ("questions",)
-        images = coco_files.image_folder(coco, part)
+        images, mine = photographs(coco, part), share(split, [str(number) for number in asked])
         for number, questions in asked.items():
-            if split == "test" or belongs(split, str(number)):
-                image = coco_files.image_file(images, part, number)
+            if mine(str(number)):
+                image = images.of(number)
                 listing.add(Example(str(number), image, captions.get(number, ()), tuple(questions)), needs)
-        return listing
+        return listing.of_part(mine, split != "validation")

@@ -15,12 +15,20 @@ from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import AnsweredQuestion, Example, Expression, ImageFile, Listing
 from bench.data.reading.paths import captions_in, find, read_text, safe_name
 from bench.data.reading.problems import Kind
-from bench.data.reading.splits import belongs
+from bench.data.reading.splits import share
 from bench.errors import DataError
 from bench.registry import datasets
 
-TEXTS = ("text_c10", "birds/text", "text/text", "text")
+TEXTS = ("text_c10", "birds/text/text", "birds/text", "text/text", "text")
 QUESTION = "what bird is this?"
+FLAGS = {"train": "1", "test": "0"}
+"""In train_test_split.txt."""
+
+
+PUBLISHED = {
+    "official": {"train": {"images": 5_994, "captions": 59_940}, "test": {"images": 5_794, "captions": 57_940}},
+    "class-disjoint": {"train": {"images": 8_855, "captions": 88_550}, "test": {"images": 2_933, "captions": 29_330}},
+}
 
 
 @datasets.register("cub200", offers=("captions", "questions", "boxes"), reads_files=True)
@@ -38,12 +46,13 @@ class Cub200(FromFiles):
         "From data.caltech.edu/records/65de6-vp158 get CUB_200_2011.tgz, from github.com/taoxugit/AttnGAN the birds "
         "text (birds.zip), and unpack both in the data set's folder"
     )
-    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
-        "train": {"images": 5_994, "captions": 59_940},
-        "test": {"images": 5_794, "captions": 57_940},
-    }
     training_fit: ClassVar[Fit | Literal["random crop"]] = "random crop"
     flip: ClassVar[bool] = True
+
+    @property
+    def published(self) -> Mapping[str, Mapping[str, int]]:  # type: ignore[override]
+        """As its owners give them: they differ with the partition."""
+        return PUBLISHED[self.partition]
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
@@ -64,34 +73,53 @@ class Cub200(FromFiles):
         listing = Listing()
         images, texts = _birds(root, "images"), find(root, *TEXTS)
         boxes = _table(_birds(root, "bounding_boxes.txt"))
-        wanted = self._part(root, "test" if split == "test" else "train")
-        for number, name in _table(_birds(root, "images.txt")).items():
+        birds = self._part(root, "test" if split == "test" else "train", listing)
+        mine = share(split, list(birds))
+        for name, number in birds.items():
+            if not mine(name):
+                continue
+            kind = PurePosixPath(name).parent.name.partition(".")[2].replace("_", " ").lower()
+            asked = (AnsweredQuestion(QUESTION, kind, "class"),) if kind and self.partition == "official" else ()
+            pointed = list[Expression]()
             try:
                 safe_name(name)
-                if (number in wanted or _stem(name) in wanted) and (split == "test" or belongs(split, name)):
-                    kind = PurePosixPath(name).parent.name.partition(".")[2].replace("_", " ").lower()
-                    example = Example(
-                        name,
-                        ImageFile(images, name),
-                        captions_in(texts / f"{_stem(name)}.txt"),
-                        (AnsweredQuestion(QUESTION, kind, "class"),) if kind and self.partition == "official" else (),
-                        (Expression(f"the {kind}", _box(boxes.get(number), number)),),
-                    )
-                    listing.add(example, ("captions",))
+                captions = captions_in(texts / f"{_stem(name)}.txt")
             except DataError as error:
-                listing.note(name[:80], Kind.ANNOTATION, error)
-        return listing
+                listing.lose(name[:80], Kind.ANNOTATION, error, name)
+                continue
+            try:
+                pointed.append(Expression(f"the {kind}", _box(boxes.get(number), number)))
+            except DataError as error:
+                listing.note(name[:80], Kind.OBJECT, error, name)
+            listing.add(Example(name, ImageFile(images, name), captions, asked, tuple(pointed)), ("captions",))
+        return listing.of_part(mine, split != "validation")
 
-    def _part(self, root: Path, part: str) -> set[str]:
-        """Numbers, or names without ending, of the images of "train" or "test"."""
-        if self.partition == "class-disjoint":
-            return set(plain_pickle.names(_names(root, part)))
-        flags = _table(_birds(root, "train_test_split.txt"))
-        return {number for number, flag in flags.items() if flag == ("1" if part == "train" else "0")}
+    def _part(self, root: Path, part: str, listing: Listing) -> dict[str, str]:
+        """The number of each image of "train" or "test", by its name in images.txt; others of the pickle are lost."""
+        names = _table(_birds(root, "images.txt"))
+        if self.partition == "official":
+            flags = _table(_birds(root, "train_test_split.txt"))
+            for number, name in names.items():
+                if flags.get(number) not in FLAGS.values() and part == "train":
+                    listing.lose(name[:80], Kind.ANNOTATION, "no 0 or 1 in train_test_split.txt", name)
+            return {name: number for number, name in names.items() if flags.get(number) == FLAGS[part]}
+        path = _names(root, part)
+        by_stem = {_stem(name): (name, number) for number, name in names.items()}
+        birds = dict[str, str]()
+        for given in plain_pickle.names(path):
+            stem = given.strip().removesuffix(".jpg")  # copies with other line ends have them in the names
+            if stem in by_stem:
+                name, number = by_stem[stem]
+                birds[name] = number
+            else:
+                what = f"{given!r:.80} is not in images.txt"
+                listing.lose(f"{path.parent.name}/{path.name}", Kind.STRAY, what, given)
+        return birds
 
 
 def _birds(root: Path, name: str) -> Path:
-    return find(root, name, f"CUB_200_2011/{name}")
+    """A list of the owners', or the folder of images beside them. Raises `DataError` where it is missing."""
+    return find(find(root, "images.txt").parent, name)
 
 
 def _names(root: Path, part: str) -> Path:

@@ -16,7 +16,7 @@ from bench.data.reading.examples import Example, ImageFile, Listing
 from bench.data.reading.json_rows import field, rows
 from bench.data.reading.paths import clean, find, safe_name
 from bench.data.reading.problems import Kind
-from bench.data.reading.splits import belongs
+from bench.data.reading.splits import share
 from bench.errors import DataError
 from bench.registry import datasets
 
@@ -56,14 +56,15 @@ class TextCaps(FromFiles):
             if text:
                 captions[key].append(text)
             else:
-                captions[key] += []
-                listing.note(f"{path.name}, image {key!r:.80}", Kind.CAPTION, Kind.CAPTION)
+                captions[key] += []  # an image without captions is noticed as one
+                listing.note(f"{path.name}, image {key!r:.80}", Kind.CAPTION, Kind.CAPTION, key)
+        mine = share(split, captions)
         for key, texts in captions.items():
-            if split == "test" or belongs(split, key):
+            if mine(key):
                 try:
                     image = ImageFile(folder, safe_name(f"{key}.jpg"))
                 except DataError as error:
-                    listing.note(path.name, Kind.ANNOTATION, error)
+                    listing.lose(path.name, Kind.ANNOTATION, error, key)
                 else:
                     listing.add(Example(key, image, tuple(texts)), ("captions",))
-        return listing
+        return listing.of_part(mine, split != "validation")

@@ -1,4 +1,4 @@
-"""Masks of objects as MS-COCO's files have them: polygons, or the run lengths of crowds."""
+"""Masks of objects as MS-COCO's files have them: polygons, or run lengths, as numbers or packed into a text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing_extensions import override
 from bench.data.reading.examples import Mask
 from bench.data.reading.json_rows import numbers
 from bench.errors import DataError
+
+MOST_DIGITS = 7
+"""Characters of one packed number: 35 bits, more than any image has pixels."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,58 @@ class Segments(Mask):
                 if outline.dtype == np.int64:
                     mask.paste(label, mask=_from_runs(outline, size))
                 else:
-                    if np.abs(outline).max() > 2 * max(size) or len(outline) < 6:
-                        raise DataError("a polygon that lies far outside the image or has fewer than three corners")
                     pencil.polygon(outline.tolist(), fill=label)
         return mask
 
 
-def outlines_in(value: object) -> tuple[np.ndarray, ...] | None:
-    """The outlines of a row's "segmentation", see `Segments`; None where it is something else."""
+def outlines_in(value: object, size: tuple[int, int]) -> tuple[tuple[np.ndarray, ...], str]:
+    """The usable outlines of a row's "segmentation", see `Segments`, and what is wrong with the others, if anything.
+
+    Args:
+        size: (width, height) of the image.
+    """
     if isinstance(value, dict):
-        runs = numbers(value.get("counts"))
-        return None if not runs or min(runs) < 0 or sum(runs) > 2**31 else (np.asarray(runs, np.int64),)
+        counts = value.get("counts")
+        runs = _unpacked(counts) if isinstance(counts, str) else numbers(counts)
+        if not runs or min(runs) < 0 or sum(runs) != size[0] * size[1]:
+            return (), "run lengths that do not fit the image"
+        return (np.asarray(runs, np.int64),), ""
     if not isinstance(value, list) or not value:
+        return (), "no outline"
+    polygons = [_corners(polygon, size) for polygon in value]
+    usable = tuple(polygon for polygon in polygons if polygon is not None)
+    fault = "a polygon that has fewer than three corners, lies far outside the image or is no list of numbers"
+    return usable, "" if len(usable) == len(polygons) else fault
+
+
+def _corners(value: object, size: tuple[int, int]) -> np.ndarray | None:
+    """A polygon's x, y, x, y ...; None where it cannot be drawn."""
+    corners = numbers(value)
+    if corners is None or len(corners) < 6 or len(corners) % 2 or max(map(abs, corners)) > 2 * max(size):
         return None
-    polygons = [numbers(polygon) for polygon in value]
-    if any(polygon is None or len(polygon) % 2 for polygon in polygons):
-        return None
-    return tuple(np.asarray(polygon, np.float32) for polygon in polygons if polygon)
+    return np.asarray(corners, np.float32)
+
+
+def _unpacked(text: str) -> tuple[int, ...] | None:
+    """Run lengths out of the text that COCO's tools write them as; None where it is something else.
+
+    A character carries five bits of a number, the lowest first, and whether more follow; from the fourth number on it
+    is the difference to the one before the last. pycocotools would read past the end of a text that breaks off.
+    """
+    runs: list[int] = []
+    value = digits = 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64 or digits == MOST_DIGITS:
+            return None
+        value |= (code & 31) << 5 * digits
+        digits += 1
+        if not code & 32:
+            if code & 16:
+                value -= 1 << 5 * digits
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = digits = 0
+    return tuple(runs) if not digits else None
 
 
 def _from_runs(runs: np.ndarray, size: tuple[int, int]) -> Image.Image:

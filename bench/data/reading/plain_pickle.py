@@ -29,6 +29,8 @@ ALLOWED = frozenset(
         *("BINGET", "LONG_BINGET"),
     )
 )
+PROTOCOL = b"\x80"
+"""The first byte of every pickle that is no text."""
 STORE = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
@@ -57,6 +59,8 @@ def load(path: Path) -> Any:
 
 def loads(data: bytes, name: str) -> Any:
     """The value in these bytes; `name` is what an error calls them. Raises `DataError` as `load` does."""
+    if data[:1] != PROTOCOL and data.count(b"\n") == data.count(b"\r\n"):
+        data = data.replace(b"\r\n", b"\n")  # a text, in Python 2's first protocol, whose line ends were changed
     try:
         for instruction, argument in _instructions(io.BytesIO(data)):
             if instruction not in ALLOWED:

@@ -26,14 +26,23 @@ def held_out(key: str) -> bool:
     return zlib.crc32(key.encode()) % HELD_OUT == 0
 
 
-def belongs(split: str, key: str) -> bool:
-    """Whether an image that its owners use for training belongs to "train" or "validation"."""
-    return held_out(key) is (split == "validation")
-
-
 def validation_of(keys: Collection[str]) -> frozenset[str]:
     """Those of the training images that are held out for validation, by hash: one in `HELD_OUT`, and never none."""
     return frozenset(_chosen(keys, held_out, "validation"))
+
+
+def share(split: str, keys: Collection[str]) -> Callable[[str], bool]:
+    """Whether a key belongs to a split, where its owners have a part for testing and `keys` are all of the other one.
+
+    Keys that are not among them, of images that are named and not there, are divided by their hash.
+    """
+    known, held = frozenset(keys), validation_of(keys)
+
+    def belongs(key: str) -> bool:
+        own = key in held if key in known else held_out(key)
+        return split == "test" or own is (split == "validation")
+
+    return belongs
 
 
 def drawn(keys: Collection[str]) -> dict[str, str]:
