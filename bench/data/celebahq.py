@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -49,13 +50,13 @@ class CelebaHq(FromFiles):
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
-        masks = [folder for names in (MERGED, PARTS) if (folder := find_optional(root, *names))]
+        masks = find_optional(root, *MERGED, *PARTS)
         lists = [_list(root, part) for part in ("train", "test")]
-        return [_folder_of(root, ".jpg", IMAGES), _folder_of(root, ".txt", TEXTS), *lists, *masks[:1]]
+        return [_folder_of(root, ".jpg", IMAGES), _folder_of(root, ".txt", TEXTS), *lists, *([masks] if masks else [])]
 
     @override
     def lacks(self, kind: str) -> str | None:
-        if kind != "masks" or find_optional(self.folder(), *MERGED) or find_optional(self.folder(), *PARTS):
+        if kind != "masks" or find_optional(self.folder(), *MERGED, *PARTS):
             return None
         return f"celebahq's masks are missing: put {MERGED[0]}/ or {PARTS[0]}/ into {self.folder()}"
 
@@ -89,12 +90,20 @@ def _folder_of(root: Path, ending: str, names: Sequence[str]) -> Path:
     Raises:
         DataError: there is none.
     """
-    for name in names:
-        with contextlib.suppress(DataError):  # of two folders of one name, another name may be meant
-            folder = find_optional(root, name)
-            if folder and any(entry.name.endswith(ending) for entry in entries_of(folder)):
-                return folder
+    usual = (root / name for name in names if (root / name).is_dir())
+    for folder in itertools.chain(usual, _deeper(root, names)):
+        if any(entry.name.endswith(ending) for entry in entries_of(folder)):
+            return folder
     return find(root, *names)
+
+
+def _deeper(root: Path, names: Sequence[str]) -> Iterator[Path]:
+    """The folders of these names wherever they lie; of two of one name, another name may be meant."""
+    for name in names:
+        with contextlib.suppress(DataError):
+            folder = find_optional(root, name)
+            if folder:
+                yield folder
 
 
 def _list(root: Path, part: str) -> Path:
@@ -109,9 +118,13 @@ class _Masks:
     """The masks of a folder: merged into one image of class ids, or one image a part."""
 
     def __init__(self, root: Path) -> None:
-        self.merged, self.parts = find_optional(root, *MERGED), find_optional(root, *PARTS)
-        folders = entries_of(self.parts) if self.parts else []
-        self.files = {file.name: folder.name for folder in folders for file in entries_of(folder.path)}
+        folder = find_optional(root, *MERGED, *PARTS)
+        merged = folder is not None and folder.name.casefold() in map(str.casefold, MERGED)
+        self.merged = folder if merged else None
+        self.parts = None if merged else folder
+        inner = entries_of(self.parts) if self.parts else []
+        deeper = {file.name: f"{entry.name}/{file.name}" for entry in inner for file in entries_of(entry.path)}
+        self.files = {entry.name: entry.name for entry in inner} | deeper
 
     def of(self, key: str) -> Mask | None:
         """The mask of an image; None where the folder has no masks.
@@ -128,5 +141,5 @@ class _Masks:
         if not key.isdecimal():
             raise DataError("an image whose name is no number has no part masks")
         names = [(label, f"{int(key):05d}_{part}.png") for label, part in enumerate(CLASSES, 1)]
-        found = [(label, f"{self.files[name]}/{name}") for label, name in names if name in self.files]
+        found = [(label, self.files[name]) for label, name in names if name in self.files]
         return MaskParts(tuple((label, ImageFile(self.parts, name)) for label, name in found))

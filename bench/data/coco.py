@@ -61,7 +61,7 @@ class Coco(FromFiles):
         absent = [part for part in ("train", "val") if not coco_files.instances_file(self.folder(), part + self.year)]
         if not absent or kind == "captions":
             return None
-        return f"coco has {kind} in instances_{absent[0]}{self.year}.json, which is missing"
+        return f"coco has {kind} in annotations/instances_{absent[0]}{self.year}.json, which is missing"
 
     @override
     def listing(self, root: Path, split: str) -> Listing:

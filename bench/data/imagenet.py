@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from bench.data.reading import class_names
 from bench.data.reading.base import FromFiles
-from bench.data.reading.class_folders import Layout, find_layout, on_the_way, unread_files
+from bench.data.reading.class_splits import Layout, find_layout, on_the_way, unread_files
 from bench.data.reading.examples import AnsweredQuestion, Example, Listing
 from bench.data.reading.problems import Kind
 from bench.data.reading.splits import drawn, share

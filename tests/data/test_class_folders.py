@@ -67,6 +67,15 @@ def test_three_splits(tmp_path: Path) -> None:
     assert report.remarks == ["splits are what the folders are named after"]
 
 
+def test_training_in_several_folders(tmp_path: Path) -> None:
+    """As ImageNet100 has them on Kaggle."""
+    for part, name in (("train.X1", "cat"), ("train.X2", "dog")):
+        photographs(tmp_path / part / name, NUMBERS["train"])
+    counts = images(check("imagenet", classes(tmp_path, "val.X=val")))
+    assert counts["train"] + counts["validation"] == 48
+    assert counts["test"] == 8
+
+
 def test_a_test_folder_without_classes_is_named_and_not_read(tmp_path: Path) -> None:
     classes(tmp_path, "train", "val")
     photographs(tmp_path / "test", range(50, 53))

@@ -205,6 +205,13 @@ def test_faces_without_their_lists(tmp_path: Path) -> None:
     )
 
 
+def test_masks_of_all_faces_in_one_folder(usual: dict[str, Report], tmp_path: Path) -> None:
+    root = written("celebahq", tmp_path)
+    for path in sorted((root / MASKS).rglob("*.png")):
+        path.rename(root / MASKS / path.name)
+    assert check("celebahq", root).counts == usual["celebahq"].counts
+
+
 def test_masks_that_are_missing_are_told(tmp_path: Path) -> None:
     root = written("celebahq", tmp_path)
     for path in (root / MASKS / "1").iterdir():

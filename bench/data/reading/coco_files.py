@@ -13,7 +13,7 @@ from bench.data.pixels.fit import Rectangle
 from bench.data.reading.coco_masks import Segments, outlines_in
 from bench.data.reading.examples import Expression
 from bench.data.reading.json_rows import field, numbers, rows
-from bench.data.reading.paths import clean, find, find_optional, safe_name
+from bench.data.reading.paths import clean, find, find_optional, reading, safe_name
 from bench.data.reading.problems import Kind, Problem
 from bench.errors import DataError
 
@@ -42,12 +42,12 @@ class Objects(NamedTuple):
 
 def caption_file(root: Path, part: str) -> Path:
     """The file of captions. Raises `DataError` where there is none."""
-    return find(root, f"captions_{part}.json")
+    return find(root, f"annotations/captions_{part}.json", f"captions_{part}.json")
 
 
 def instances_file(root: Path, part: str) -> Path | None:
     """The file of boxes and outlines, if it is there."""
-    return find_optional(root, f"instances_{part}.json")
+    return find_optional(root, f"annotations/instances_{part}.json", f"instances_{part}.json")
 
 
 def read_images(path: Path, problems: list[Problem]) -> dict[int, CocoImage]:
@@ -158,8 +158,9 @@ def optional_captions(
 def missing_captions(root: Path, parts: Iterable[str]) -> str | None:
     """Why there are no captions for these parts of COCO, or None."""
     try:
-        for part in dict.fromkeys(parts):
-            caption_file(root, part)
+        with reading(root):
+            for part in dict.fromkeys(parts):
+                caption_file(root, part)
     except DataError as error:
         return f"COCO's captions are not there: {error}"
     return None

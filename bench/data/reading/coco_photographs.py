@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from bench.data.reading.paths import entries_of, find, find_optional
 
 LATER = ("train2017", "val2017")
 """All of 2014's images are in one of these two, under their number alone."""
+NUMBERED = re.compile(r"[0-9]{12}\.jpg")
+"""A file's name in 2017's folders, and in some copies of 2014's."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,6 @@ def photographs(root: Path, part: str) -> Photographs:
         second = frozenset(entry.name for folder in later[1:] for entry in entries_of(folder))
         return Photographs(later, "", second)
     folder = own or image_folder(root, part)
-    prefix = f"COCO_{part}_"  # some copies are named by the number alone, as those of 2017
     with os.scandir(folder) as entries:
-        prefixed = next((entry.name.startswith(prefix) for entry in entries if entry.name.endswith(".jpg")), True)
-    return Photographs((folder,), prefix if prefixed else "", frozenset())
+        numbered = any(NUMBERED.fullmatch(entry.name) for entry in entries)
+    return Photographs((folder,), "" if numbered else f"COCO_{part}_", frozenset())
