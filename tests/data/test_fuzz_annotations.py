@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("fuzz")
     for name, write in WRITERS.items():
         write(root / name)
-    folder_csv(root / "folder-csv")
-    shutil.copy(root / "folder-csv/captions.csv", root / "folder/captions.csv")
+    folder_csv(root / "folder")
     return root
 
 
@@ -98,8 +96,6 @@ def test_no_other_error_than_the_projects_own(name: str, roots: Path, data: st.D
     file = root / data.draw(st.sampled_from(ANNOTATIONS[name]))
     whole = file.read_bytes()
     try:
-        if file.suffix == ".csv":
-            (root / "captions.jsonl").rename(root / "aside")
         file.write_bytes(spoil(file, whole, data.draw))
         for split in dataset.splits:
             with contextlib.suppress(DataError):
@@ -111,5 +107,3 @@ def test_no_other_error_than_the_projects_own(name: str, roots: Path, data: st.D
                             example.mask.paint((40, 40))
     finally:
         file.write_bytes(whole)
-        if (root / "aside").exists():
-            (root / "aside").rename(root / "captions.jsonl")

@@ -241,7 +241,7 @@ def beside(root: Path) -> Split:
         for number in numbers:
             (root / part / f"{number}.jpg").write_bytes(Scene(number).data())
             (root / part / f"{number}.txt").write_text("\n".join(Scene(number).captions), encoding="utf-8")
-    return made("folder", root).split("test", root.parent / "cache")
+    return made("folder", root, txt="lines").split("test", root.parent / "cache")
 
 
 @pytest.mark.parametrize("write", [csv_of, beside])
@@ -293,10 +293,10 @@ def test_a_listing_says_what_it_lacks(miniatures: Path, tmp_path: Path) -> None:
 def test_another_loader_prepares_anew(miniatures: Path, tmp_path: Path) -> None:
     """The key of what is prepared covers the loader's own code, not only that of the base."""
     source = (ROOT / "bench/data/folder.py").read_text(encoding="utf-8")
-    assert '"captions.jsonl", ' in source
-    for name, lists in (("one", '"captions.jsonl", '), ("two", "")):
+    assert "maxsize=1" in source
+    for name, changed in (("one", "maxsize=1"), ("two", "maxsize=2")):
         path = tmp_path / f"{name}.py"
-        path.write_text(source.replace('"captions.jsonl", ', lists))
+        path.write_text(source.replace("maxsize=1", changed))
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None

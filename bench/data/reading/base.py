@@ -156,7 +156,7 @@ class FromFiles(DataSet):
             raise DataError(f"{self.name} {name}: no image can be used{problems.first(listing.problems)}. {self.get}")
         broken = write_prepared(examples, folder, self.shape(name), reporter(f"{self.name} {name}"))
         missing = problems.lost(listing.problems)
-        self._judge(name, missing, len(listing.examples) + len(missing))
+        self._judge(name, missing, len(listing.examples) + sum(problem.lost for problem in missing))
         self._judge(name, problems.lost(broken), len(examples))
         lines = [f"{name}: {count} left out, {kind}" for kind, count in problems.summary(listing.problems + broken)]
         (folder / LEFT_OUT).write_text(json.dumps(lines), encoding="utf-8")
@@ -174,9 +174,10 @@ class FromFiles(DataSet):
 
     def _judge(self, split: str, unusable: Sequence[Problem], total: int) -> None:
         """Raises `DataError` where more than `tolerate` of the images are missing or broken."""
-        if len(unusable) > self.tolerate * total:
+        count = sum(problem.lost for problem in unusable)
+        if count > self.tolerate * total:
             raise DataError(
-                f"{self.name} {split}: {len(unusable):,} of {total:,} are missing or broken{problems.first(unusable)}; "
+                f"{self.name} {split}: {count:,} of {total:,} are missing or broken{problems.first(unusable)}; "
                 f"`data check {self.name} --root DIR` names them all, --set {self.name}.tolerate=SHARE leaves them out"
             )
 

@@ -82,11 +82,14 @@ def check(name: str, root: Path, **arguments: Any) -> Report:
     except DataError as error:
         report.errors.append(str(error))
         return report
+    failed: dict[str, str] = {}
     for split in dataset.splits:
         try:
             _read(dataset, split, report)
         except DataError as error:
-            report.errors.append(f"{split}: {error}")
+            failed[split] = str(error)
+    common = len(failed) == len(dataset.splits) and len(set(failed.values())) == 1
+    report.errors += set(failed.values()) if common else [f"{split}: {error}" for split, error in failed.items()]
     report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
     report.remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
     if not report.errors:

@@ -56,7 +56,7 @@ def decode(example: Example, shape: Shape) -> Decoded | Problem:
         image = open_rgb(example.image.read(), example.size)
         mask = example.mask.paint(image.size) if example.mask else None
     except DataError as error:
-        return Problem(str(example.image), Kind.IMAGE, str(error), example.key, lost=True)
+        return Problem(str(example.image), Kind.IMAGE, str(error), example.key, lost=1)
     strip = None
     if shape.strips == "crop":
         strip = fit.strip(image, shape.size)

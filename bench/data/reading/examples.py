@@ -43,8 +43,6 @@ UNREAD_ENDINGS = frozenset(
 """Of images of kinds that are not read: they are named, not passed over."""
 MAX_IMAGE_BYTES = 2**28
 """Size of one image's file; what is larger is left out."""
-TEXT_KEYS = ("captions", "caption", "text")
-"""Names under which a row or a JSON file of a user's may give its caption or captions."""
 
 
 class ImageFile(NamedTuple):
@@ -171,10 +169,10 @@ class Listing:
 
     def lose(self, file: str, kind: Kind, what: object, image: str) -> None:
         """Note what costs an image of this split; see `Problem`."""
-        self.problems.append(Problem(file, kind, str(what), image, lost=True))
+        self.problems.append(Problem(file, kind, str(what), image, lost=1))
 
     def note(self, file: str, kind: Kind, what: object, image: str = "") -> None:
-        """Note something that costs an annotation alone; image: the key of the image it is about, if that is known."""
+        """Note what costs an annotation alone; image: the key of the image that it is about, if that is known."""
         self.problems.append(Problem(file, kind, str(what), image))
 
     def of_part(self, mine: Callable[[str], bool], rest: bool) -> Listing:

@@ -152,7 +152,7 @@ def read_text(path: Path) -> str:
                 raise DataError(f"{path} is too large for a text file")
             return file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start})") from error
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
     except (OSError, ValueError) as error:

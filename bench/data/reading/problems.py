@@ -26,14 +26,14 @@ class Problem(NamedTuple):
     """Something that is left out.
 
     file: its name as the user knows it, or a row of it. what: one line, in detail. image: the key of the image that it
-    is about, where that is known. lost: whether an image is left out with it, and not an annotation alone.
+    is about, where that is known. lost: how many images are left out with it; none where it is an annotation alone.
     """
 
     file: str
     kind: Kind
     what: str
     image: str = ""
-    lost: bool = False
+    lost: int = 0
 
 
 def summary(problems: Iterable[Problem]) -> list[tuple[Kind, int]]:
@@ -56,3 +56,8 @@ def some(names: Iterable[str]) -> str:
     """Names for one line, three at most and how many more: "a, b, c and 4 more"."""
     shown = sorted(set(names))
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3:,} more" if len(shown) > 3 else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: "1 image", "1,200 images"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -83,12 +83,13 @@ class Division:
     """How the images of a user's files are divided into splits.
 
     splits: of each image's key, None for those that belong to no split. about: one line that says how that was decided.
-    unused: images that lie outside the folders or files that are splits.
+    unused: images that lie outside the folders or files that are splits. by_name: whether names decided, or a hash.
     """
 
     splits: Mapping[str, str | None]
     about: str
     unused: int = 0
+    by_name: bool = False
 
     def keys_of(self, split: str) -> list[str]:
         """The keys of a split, in the order in which they were given."""
@@ -110,7 +111,7 @@ def divide(told: Mapping[str, str | None], what: str) -> Division:
         return _by_names({key: split or "train" for key, split in told.items()}, what)
     if "train" in named and named - {"train"}:
         return _by_names(told, what)
-    reason = f"all {what} are for {', '.join(named)}" if named else f"no {what} are named after them"
+    reason = f"{what} are named after none but {', '.join(named)}" if named else f"no {what} are named after them"
     return Division(drawn(told), f"splits were drawn by hash of the names, since {reason}")
 
 
@@ -128,4 +129,5 @@ def _by_names(told: Mapping[str, str | None], what: str) -> Division:
         splits,
         "; ".join([f"splits are what the {what} are named after", *notes]),
         sum(s is None for s in splits.values()),
+        by_name=True,
     )
