@@ -13,7 +13,8 @@ from typing_extensions import override
 from bench.data.reading.base import FromFiles
 from bench.data.reading.caption_texts import Reading
 from bench.data.reading.examples import Listing
-from bench.data.reading.own_folder import OwnFolder, read_folder
+from bench.data.reading.own import OwnFolder
+from bench.data.reading.own_folder import read_folder
 from bench.data.reading.paths import find_root, reading
 from bench.data.reading.problems import some
 from bench.data.reading.remembered import state_of

@@ -13,7 +13,8 @@ from typing_extensions import override
 from bench.data.reading.base import FromFiles
 from bench.data.reading.caption_texts import Reading
 from bench.data.reading.examples import Listing
-from bench.data.reading.own_shards import OwnShards, has_captions, read_shards
+from bench.data.reading.own import OwnShards
+from bench.data.reading.own_shards import has_captions, read_shards
 from bench.data.reading.paths import find_root, printable, reading
 from bench.data.reading.problems import some
 from bench.data.reading.remembered import state_of

@@ -37,7 +37,10 @@ def column(name: object) -> str:
 
 def columns(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row or JSON object by the names that `column` gives; of two that become one, the first."""
-    return {column(key): row[key] for key in reversed([*row])}
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        found.setdefault(column(key), value)
+    return found
 
 
 def texts_of(value: object, deep: int = 0) -> list[str]:

@@ -91,7 +91,8 @@ def check(name: str, root: Path, **arguments: Any) -> Report:
     common = len(failed) == len(dataset.splits) and len(set(failed.values())) == 1
     report.errors += set(failed.values()) if common else [f"{split}: {error}" for split, error in failed.items()]
     report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
-    report.remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
+    remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
+    report.remarks = [remark for remark in remarks if not any(remark in error for error in report.errors)]
     if not report.errors:
         report.differences = _differences(report)
     return report

@@ -5,53 +5,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
 from bench.data.reading.caption_texts import Reading, only_numbers, several_lines
-from bench.data.reading.examples import UNREAD_ENDINGS, Example, ImageFile, Listing
+from bench.data.reading.examples import UNREAD_ENDINGS, Example, ImageFile
+from bench.data.reading.own import OwnShards
 from bench.data.reading.paths import printable
 from bench.data.reading.places import assign, told_by_path
 from bench.data.reading.problems import Kind, Problem, counted, some
-from bench.data.reading.shards import Broken, Member, Packed, Sample, members, samples
-from bench.data.reading.splits import Division
+from bench.data.reading.shards import Broken, Member, Packed, Sample, is_ended, members, samples
 from bench.errors import DataError
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif")
 """Of two images of one name, the one of such an ending is the photograph: masks are not kept as JPEG."""
 
 
-BESIDE, LONG, NUMBERS, TWO = "beside", "long", "numbers", "two"
-"""What is not wrong, but told: images beside others, texts of several lines or of numbers, two images of one name."""
-
-
-@dataclass
-class OwnShards:
-    """What was found, as it is found.
-
-    told: the split that an image's shard tells. listing: examples of all splits, and all problems. broken: shards that
-    are damaged or cut off, and why. counts: images of each shard. again: images whose key came before in their shard,
-    with the first one's. asides: where what is told without being wrong stands. remarks: see `FromFiles.unused`.
-    """
-
-    told: dict[str, str | None] = field(default_factory=dict)
-    listing: Listing = field(default_factory=Listing)
-    broken: dict[str, str] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    again: dict[str, str] = field(default_factory=dict)
-    asides: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    remarks: list[str] = field(default_factory=list)
-    division: Division = field(default_factory=lambda: Division({}, ""))
-    captioned: bool = False
-
-    def of_split(self, split: str) -> Listing:
-        """The examples of a split, and the problems that are told there: those that name no image with training."""
-        splits = self.division.splits
-        mine = [example for example in self.listing.examples if splits.get(example.key) == split]
-        return Listing(mine, self.listing.of_part(lambda key: splits.get(key) == split, split == "train").problems)
+BESIDE, LONG, NUMBERS, TWO, SILENT, ENDLESS = "beside", "long", "numbers", "two", "silent", "endless"
+"""What is not wrong, but told: images beside others, texts of several lines or of numbers, two images of one name, JSON
+files without captions, shards without the mark that ends them."""
 
 
 def read_shards(root: Path, shards: Sequence[str], how: Reading) -> OwnShards:
@@ -97,6 +70,7 @@ def _read_shard(own: OwnShards, root: Path, shard: str, how: Reading) -> list[Ex
     try:
         for member in members(root / shard, how):
             found.append(member)
+        own.asides[ENDLESS] += [] if is_ended(root / shard) else [name]
     except Broken as error:
         own.broken[name] = str(error) if isinstance(error, Packed) else f"{error}; get it again"
         last = found[-1].key if found else ""  # it may lack what came after the cut
@@ -119,6 +93,7 @@ def _example(own: OwnShards, shard: str, file: Path, sample: Sample) -> Example 
         elif member.texts:
             own.asides[LONG] += [shown] * (member.texts.lines > 1 and not member.texts.numbers)
             own.asides[NUMBERS] += [shown] * member.texts.numbers
+            own.asides[SILENT] += [shown] * (member.ending == ".json" and not member.texts.captions)
     captions = [text for member in sample.texts if member.texts for text in member.texts.captions]
     usable = [image for image in sample.images if not image.wrong and image.ending not in UNREAD_ENDINGS]
     if not usable:
@@ -141,6 +116,7 @@ def _example(own: OwnShards, shard: str, file: Path, sample: Sample) -> Example 
 def _finish(own: OwnShards, found: list[Example], how: Reading) -> None:
     """Say what is lost and divide the rest into splits."""
     own.captioned = any(example.captions for example in found)
+    own.again = {key: first for key, first in own.again.items() if first in own.told}
     _count_broken(own)
     gone = own.told.keys() - {example.key for example in found if example.captions or not own.captioned}
     own.division = assign({key: told for key, told in own.told.items() if key not in own.again}, gone, "shards")
@@ -160,6 +136,12 @@ def _finish(own: OwnShards, found: list[Example], how: Reading) -> None:
         (list(own.again), "keys that came before in their shard: {}, each used on its own"),
     ):
         own.remarks += [f"{what.format(counted(len(names), 'image'))}: {some(names)}"] if names else []
+    if own.asides[SILENT] and not own.captioned:
+        own.remarks.append(
+            f"no captions in {counted(len(own.asides[SILENT]), 'JSON file')}: {some(own.asides[SILENT])}"
+        )
+    if own.asides[ENDLESS]:
+        own.remarks.append(f"no end mark, so perhaps cut off: {some(own.asides[ENDLESS])}")
     own.remarks += [several_lines(len(own.asides[LONG]), how, "webdataset")] if own.asides[LONG] else []
     own.remarks += [only_numbers(len(own.asides[NUMBERS]))] if own.asides[NUMBERS] else []
 

@@ -11,14 +11,13 @@ from bench.data.reading.splits import Division, divide, told_by, told_exactly
 def told_by_folders(folders: Collection[str]) -> dict[str, str | None]:
     """For each folder that holds images, the split that it or one above it is named after; the uppermost counts.
 
-    Names that are nothing but the word ("train", "val2014") are believed. Where there is none, a word within longer
-    names is ("my_test_set"), if at least half of the folders have one: "bullet_train" and "test_tube" are classes.
+    Names that are nothing but the word ("train", "val2014") are believed. Where these make no splits, words within
+    longer names are ("my_test_set"), if at least half of the folders have one: "bullet_train", "test_tube" are classes.
     """
     exact = {folder: _uppermost(folder, told_exactly) for folder in folders}
     within = {folder: _uppermost(folder, told_by) for folder in folders}
-    if any(exact.values()) or 2 * sum(split is not None for split in within.values()) < len(folders):
-        return exact
-    return within
+    few = 2 * sum(split is not None for split in within.values()) < len(folders)
+    return exact if few or {*exact.values()} - {"train", None} else within
 
 
 def told_by_path(path: str) -> str | None:

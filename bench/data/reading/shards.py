@@ -88,6 +88,13 @@ def _require_end(file: BinaryIO, offset: int, length: int) -> None:
         raise Broken(f"is damaged or cut off at byte {offset:,}")
 
 
+def is_ended(shard: Path) -> bool:
+    """Whether an archive ends in a block of zeros, as its writer leaves it; one cut off between two files does not."""
+    with open_file(shard) as file:
+        file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, 2)), 2)
+        return not file.read().strip(b"\0")
+
+
 def _named(info: tarfile.TarInfo) -> Member | None:
     """The member's place in its sample; None where it is no file that matters."""
     parts = [part for part in printable(info.name).split("/") if part not in ("", ".")]
