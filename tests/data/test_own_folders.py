@@ -96,6 +96,7 @@ LISTS: dict[str, Callable[[list[str]], str]] = {
     ),
     "captions.txt": lambda names: rows(names, "image,caption"),
     "captions_v2.csv": lambda names: ",img,prompt\n" + "".join(f"{i},{n},thing {i}\n" for i, n in enumerate(names)),
+    "captions.csv   ": lambda names: "id,caption_1,text2\n" + "".join(f"{n},,thing {i}\n" for i, n in enumerate(names)),
     "metadata.jsonl": lambda names: jsonl(lines(names, "file_name", "prompt")),
     "captions.jsonl": lambda names: json.dumps(lines(names), indent=1),
     "captions.json": lambda names: json.dumps(lines(names, "image")),
@@ -133,6 +134,15 @@ def test_lists_in_each_split_are_relative_to_it(tmp_path: Path) -> None:
     text = told(tmp_path)
     assert "left out: 12.png: captions of an image that is not there" in text  # and not training's 12.png
     assert "not used: 9 images, named by no list: test/1.png, test/2.png, test/3.png and 6 more" in text
+
+
+def test_a_list_named_after_a_split_means_its_images(tmp_path: Path) -> None:
+    for split, count in (("train", 20), ("val", 10)):
+        names = images(tmp_path / split, count=count)
+        put(tmp_path / f"annotations/captions_{split}.csv", rows([*names, "19.png"]))
+    found = read(tmp_path)
+    assert found["train/3.png"] == found["val/3.png"] == ("thing 3",)
+    assert found["train/19.png"] == ("thing 19", "thing 20")  # and not validation's "thing 10"
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -213,10 +223,16 @@ BAD_LISTS = {
         'file,caption\n0.png,"a dog\n1.png,a "cat"\n',
         "line 2: a quotation mark is opened",
     ),
-    "captions.csv: columns": ("picture,alt\n0.png,a dog\n", "no column that names .* its columns are 'picture', 'alt'"),
-    "captions.csv: no header": ("0.png,a dog\n1.png,a cat\n", "its columns are '0.png', 'a_dog'"),
+    "captions.csv: columns": (
+        "picture,alt\n0.png,a dog\n",
+        "no column that names .* its columns are 'picture', 'alt'",
+    ),
+    "captions.csv: no header": (
+        "0.png,a dog\n1.png,a cat\n",
+        "its columns are '0.png', 'a_dog' .its first line must name them",
+    ),
     "captions.csv: cp1252": ("file,caption\n0.png,caf\u00e9\n".encode("cp1252"), "not UTF-8 text .*: save it as UTF-8"),
-    "captions.csv: nothing": ("", "its columns are"),
+    "captions.csv: nothing": ("", "its columns are none"),
     "captions.json: conversations": (
         '[{"image": "0.png", "conversations": []}]',
         "its columns are 'image', 'conversations'",

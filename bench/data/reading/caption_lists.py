@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from bench.data.reading.caption_texts import TEXT_KEYS, columns, texts_of
+from bench.data.reading.caption_texts import column, columns, is_text, texts_of
 from bench.data.reading.json_rows import parse_json
 from bench.data.reading.paths import read_text
 from bench.data.reading.problems import some
@@ -40,6 +40,11 @@ class CaptionList(NamedTuple):
     lacks: str = ""
 
 
+def is_name(key: str) -> bool:
+    """Whether a column or key of this name may name an image."""
+    return key in NAME_KEYS
+
+
 def is_list(name: str) -> bool:
     """Whether a file of this name is a list: captions.* or metadata.*, also as a word of the name, or results.csv."""
     path = PurePosixPath(name.casefold())
@@ -64,8 +69,9 @@ def read_list(path: Path) -> CaptionList:
     """
     ending = path.suffix.casefold()
     if ending in (".csv", ".tsv", ".txt"):
-        table = read_table(path, (NAME_KEYS, TEXT_KEYS))
-        return _of_rows(table.rows, table.columns)
+        table = read_table(path, (is_name, is_text))
+        found = _of_rows(table.rows, table.columns)
+        return found._replace(lacks=f"{found.lacks} (its first line must name them)") if found.lacks else found
     if ending == ".parquet":
         return _of_rows(*_parquet(path))
     return _of_rows(_json(path))
@@ -81,11 +87,11 @@ def _of_rows(rows: Iterable[tuple[int, Any]], names: tuple[str, ...] = ()) -> Ca
         read.append(Row(number, next(given, None), tuple(texts_of(row)), str(row.get("split", ""))))
     lacks = [
         f"no column that {what}, such as {examples}"
-        for what, keys, examples in (
-            ("names an image's file", NAME_KEYS, "file, file_name or image"),
-            ("holds its caption", TEXT_KEYS, "caption, captions or text"),
+        for what, suits, examples in (
+            ("names an image's file", is_name, "file, file_name or image"),
+            ("holds its caption", is_text, "caption, captions or text"),
         )
-        if not any(key in seen for key in keys)
+        if not any(map(suits, seen))
     ]
     found = ", ".join(repr(name)[:60] for name in list(seen)[:12]) or "none"
     return CaptionList(read, f"has {' and '.join(lacks)}; its columns are {found}" if lacks else "")
@@ -105,7 +111,7 @@ def _rows_within(value: Any) -> list[Any]:
     if not isinstance(value, dict):
         return value if isinstance(value, list) else [value]
     row = columns(value)
-    if any(key in row for key in NAME_KEYS) and any(key in row for key in TEXT_KEYS):
+    if any(map(is_name, row)) and any(map(is_text, row)):
         return [value]
     lists = [part for part in value.values() if isinstance(part, list) and part and isinstance(part[0], dict)]
     if isinstance(value.get("images"), list) and isinstance(value.get("annotations"), list):
@@ -127,7 +133,7 @@ def _parquet(path: Path) -> tuple[Iterator[tuple[int, Any]], tuple[str, ...]]:
     try:
         file = parquet.ParquetFile(path)
         names = tuple(file.schema_arrow.names)
-        kept = [name for name in names if next(iter(columns({name: 0}))) in {*NAME_KEYS, *TEXT_KEYS, "split"}]
+        kept = [name for name in names if is_name(column(name)) or is_text(column(name)) or column(name) == "split"]
         rows = [row for batch in file.iter_batches(BATCH, columns=kept) for row in batch.to_pylist()]
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is not Parquet, or is damaged: {some(str(error).splitlines()[:1])}") from error

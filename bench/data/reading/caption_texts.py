@@ -16,6 +16,8 @@ TEXT_KEYS = (
     "comment", "comments", "raw",
 )  # fmt: skip
 """Columns or keys that may hold a caption or captions, in the form that `column` gives them; the first is taken."""
+NUMBERED = re.compile(r"(caption|text|sentence|comment|description)_?\d+")
+"""Columns that hold one of several captions each."""
 MOST_DEEP = 4
 """Lists and objects that may lie within each other where captions are expected."""
 Reading = Literal["caption", "lines"]
@@ -35,6 +37,11 @@ def column(name: object) -> str:
     return re.sub(r"[\s_-]+", "_", str(name).strip().strip("\"'").strip()).casefold()
 
 
+def is_text(key: str) -> bool:
+    """Whether a column or key of this name may hold captions."""
+    return key in TEXT_KEYS or NUMBERED.fullmatch(key) is not None
+
+
 def columns(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row or JSON object by the names that `column` gives; of two that become one, the first."""
     found: dict[str, Any] = {}
@@ -49,7 +56,8 @@ def texts_of(value: object, deep: int = 0) -> list[str]:
         return [text for part in value for text in texts_of(part, deep + 1)]
     if isinstance(value, Mapping) and deep < MOST_DEEP:
         row = columns(value)
-        return next((texts for key in TEXT_KEYS if key in row and (texts := texts_of(row[key], deep + 1))), [])
+        named = next((texts for key in TEXT_KEYS if key in row and (texts := texts_of(row[key], deep + 1))), [])
+        return named or [text for key in row if NUMBERED.fullmatch(key) for text in texts_of(row[key], deep + 1)]
     text = clean(value)
     return [text] if text else []
 

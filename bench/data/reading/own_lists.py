@@ -20,7 +20,7 @@ def read_rows(own: OwnFolder, file: Found, names: Names) -> None:
     Raises:
         DataError: it cannot be read, none of its columns can be used, or none of its names is one of the images.
     """
-    shown, folder = printable(file.name), f"{PurePosixPath(printable(file.name)).parent}/".removeprefix("./")
+    shown = printable(file.name)
     found = read_list(inside(file.base, file.below))
     if found.lacks:
         if PurePosixPath(shown).stem.casefold().startswith("captions") and not shown.casefold().endswith(".txt"):
@@ -31,7 +31,7 @@ def read_rows(own: OwnFolder, file: Found, names: Names) -> None:
     wrong, moved = list[tuple[Row, DataError]](), 0
     for row in found.rows:
         try:
-            key = names.find(row.name, folder)
+            key = names.find(row.name, shown)
             if meant.setdefault(key, plain(str(row.name))) != plain(str(row.name)):
                 raise DataError(f"{row.name!r:.80} may be {key}, which {meant[key]!r:.80} is as well")
         except DataError as error:

@@ -47,8 +47,8 @@ class Names:
                 self.by_base[name].append(key)
             self.folders.update(f"{folder}/" for folder in PurePosixPath(key).parents if str(folder) != ".")
 
-    def find(self, name: object, folder: str) -> str:
-        """The key of the image that a list in a folder ("" or ending in "/") names.
+    def find(self, name: object, listed_in: str) -> str:
+        """The key of the image that a list, of this name below the folder, names.
 
         Raises:
             NotThere: there is none.
@@ -57,11 +57,14 @@ class Names:
         if not isinstance(name, str) or not name.strip() or "\0" in name or len(name) > 1_000:
             raise DataError(f"{name!r:.80} is no file name")
         outside, given = points_outside(name), plain(name).strip()
+        folder = f"{PurePosixPath(listed_in).parent}/".removeprefix("./")
         for where in (folder, ""):
             path = posixpath.normpath(where + given)
             if not outside and path in self.exact:
                 return self.exact[path]
         found = self._meant(given, folder, outside)
+        told = told_by_path(PurePosixPath(listed_in).stem)  # captions_val.json means images of val/
+        found = [key for key in found if not told or told_by_path(_folder_of(key)) in (None, told)]
         if len(found) > 1:
             raise DataError(f"{name!r:.80} may be {some(found)}: names need their folder")
         if not found and outside:
@@ -79,8 +82,8 @@ class Names:
         ends = [key for key, path in paths.items() if _ends(path, given) or _ends(given, path[len(scope) :])]
         if ends or not outside:
             return ends
-        told = told_by_path(given)
-        return [key for key in alike if told is None or told_by_path(key) in (None, told)]
+        told = told_by_path(_folder_of(given))
+        return [key for key in alike if told is None or told_by_path(_folder_of(key)) in (None, told)]
 
 
 def _ends(path: str, end: str) -> bool:
@@ -89,3 +92,7 @@ def _ends(path: str, end: str) -> bool:
 
 def _base(name: str) -> str:
     return plain(name).rpartition("/")[2].casefold()
+
+
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,8 +25,8 @@ class Table(NamedTuple):
     rows: Iterator[tuple[int, dict[str, str]]]
 
 
-def read_table(path: Path, wanted: tuple[Collection[str], Collection[str]]) -> Table:
-    """A table that separates by commas, semicolons, tabs or "|", whichever finds a column of each of the two kinds.
+def read_table(path: Path, wanted: Sequence[Callable[[str], bool]]) -> Table:
+    """A table that separates by commas, semicolons, tabs or "|", whichever finds a column of each kind that is wanted.
 
     Raises:
         DataError: it cannot be read or, while rows are read, one has more fields than there are columns.
@@ -34,7 +34,7 @@ def read_table(path: Path, wanted: tuple[Collection[str], Collection[str]]) -> T
     lines = read_text(path).split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("sep=")), 0)
     found = {mark: tuple(map(column, _fields(lines[first], mark))) for mark in DELIMITERS}
-    suits = [mark for mark, names in found.items() if all(any(name in kind for name in names) for kind in wanted)]
+    suits = [mark for mark, names in found.items() if all(any(map(kind, names)) for kind in wanted)]
     mark = suits[0] if suits else max(found, key=lambda mark: len(found[mark]))
     return Table(found[mark], _rows(path, lines[first + 1 :], mark, found[mark], first + 1))
 
