@@ -14,7 +14,7 @@ from bench.data.reading.base import FromFiles
 from bench.data.reading.caption_texts import Reading
 from bench.data.reading.examples import Listing
 from bench.data.reading.own import OwnShards
-from bench.data.reading.own_shards import has_captions, read_shards
+from bench.data.reading.own_shards import captioned, read_shards
 from bench.data.reading.paths import find_root, printable, reading
 from bench.data.reading.problems import some
 from bench.data.reading.remembered import state_of
@@ -47,7 +47,7 @@ class WebDataset(FromFiles):
     def lacks(self, kind: str) -> str | None:
         root = find_root(self.name, self.root, self.get)
         with reading(root):
-            if any(has_captions(root / shard, self.txt) for shard in _shards(root)):
+            if any(captioned(root / shard, self.txt) for shard in _shards(root)):
                 return None
         return f"no .txt, .caption or .json with a caption beside an image in the shards of {root}"
 

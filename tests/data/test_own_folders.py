@@ -280,6 +280,12 @@ def test_files_like_lists_are_named(tmp_path: Path) -> None:
     assert not any(read(tmp_path).values())
 
 
+def test_archives_are_named(tmp_path: Path) -> None:
+    beside(tmp_path)
+    put(tmp_path / "more.tar.gz", b"x")
+    assert "not read: 1 archive, to be unpacked: more.tar.gz" in told(tmp_path)
+
+
 @pytest.mark.parametrize("ending", [".txt", ".TXT", ".caption", ".json", ".png.txt"])
 def test_captions_beside_images(ending: str, tmp_path: Path) -> None:
     names = images(tmp_path, "10_dog/{}.png")

@@ -130,12 +130,21 @@ def test_an_image_beside_the_photograph(tmp_path: Path) -> None:
     seg = [(f"{number:03d}.seg.png", PICTURES[number + COUNT]) for number in range(COUNT)]
     shard(tmp_path / "a/0.tar", seg + samples())
     assert read(tmp_path / "a") == things()
-    assert "not used: 20 images, beside another of their key, as KEY.seg.png is beside KEY.jpg" in told(tmp_path / "a")
+    assert "not used: 20 images, beside another of their key, as KEY.seg.png is beside KEY.jpg: 0.tar: 000.seg" in told(
+        tmp_path / "a"
+    )
     shard(tmp_path / "b/0.tar", [(name.replace(".seg", ""), data) for name, data in seg] + samples())
     examples = WebDataset(root=tmp_path / "b").read_listing("train").examples
     assert {example.image.read() for example in examples} <= set(PICTURES[:COUNT])
     text = told(tmp_path / "b")
     assert "more than one kind of image: 20 images: 0.tar: 000 (.png and .jpg, .jpg is taken)" in text
+
+
+def test_texts_of_other_endings_are_named(tmp_path: Path) -> None:
+    shard(tmp_path / "0.tar", [(name.replace(".txt", ".en.txt"), data) for name, data in samples()])
+    text = told(tmp_path)
+    assert "no captions: no .txt" in text
+    assert "not used: 20 texts, of another ending than KEY.txt: 0.tar: 000.en" in text
 
 
 def test_a_key_that_comes_again_is_an_image_of_its_own(tmp_path: Path) -> None:
@@ -207,7 +216,7 @@ def test_a_cut_shard_is_used_up_to_the_cut_and_held_against_the_rest(tmp_path: P
         assert "cut off" in line
         assert line.endswith(f"get it again (about {20 - left} images)")
     path.write_bytes(whole[: 512 * 40])
-    assert "no end mark, so perhaps cut off: 2.tar" in told(tmp_path)
+    assert "no end mark, so perhaps cut off: 1 shard: 2.tar" in told(tmp_path)
     path.write_bytes(whole[: 512 * 4 + 540])
     dataset = WebDataset(size=8, root=tmp_path)
     with pytest.raises(DataError, match=r"20 of \d+ are missing or broken \(2.tar: is cut off"):

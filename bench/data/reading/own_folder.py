@@ -13,7 +13,7 @@ from bench.data.reading.own import OwnFolder
 from bench.data.reading.own_lists import read_rows
 from bench.data.reading.own_names import Names
 from bench.data.reading.own_use import decide
-from bench.data.reading.paths import inside, printable
+from bench.data.reading.paths import ARCHIVES, inside, printable
 from bench.data.reading.places import told_by_folders
 from bench.data.reading.problems import Kind, counted, some
 from bench.data.reading.walk import Found
@@ -38,6 +38,9 @@ def read_folder(root: Path, files: Iterable[Found], how: Reading) -> OwnFolder:
             read_rows(own, file, names)
         elif is_like_a_list(file.name):
             own.passed_by.append(printable(file.name))
+    packed = [printable(file.name) for file in rest if file.name.lower().endswith(ARCHIVES)]
+    if packed:
+        own.remarks.append(f"not read: {counted(len(packed), 'archive')}, to be unpacked: {some(packed)}")
     if own.passed_by:
         own.remarks.append(f"not read: {some(own.passed_by)}: a list of captions is called captions or metadata")
     decide(own)

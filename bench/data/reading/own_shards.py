@@ -15,16 +15,17 @@ from bench.data.reading.own import OwnShards
 from bench.data.reading.paths import printable
 from bench.data.reading.places import assign, told_by_path
 from bench.data.reading.problems import Kind, Problem, counted, some
-from bench.data.reading.shards import Broken, Member, Packed, Sample, is_ended, members, samples
+from bench.data.reading.samples import Sample, has_captions, samples
+from bench.data.reading.shards import Broken, Member, Packed, is_ended, members
 from bench.errors import DataError
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif")
 """Of two images of one name, the one of such an ending is the photograph: masks are not kept as JPEG."""
 
 
-BESIDE, LONG, NUMBERS, TWO, SILENT, ENDLESS = "beside", "long", "numbers", "two", "silent", "endless"
+BESIDE, LONG, NUMBERS, TWO, SILENT, ENDLESS, TEXTS = "beside", "long", "numbers", "two", "silent", "endless", "texts"
 """What is not wrong, but told: images beside others, texts of several lines or of numbers, two images of one name, JSON
-files without captions, shards without the mark that ends them."""
+files without captions, shards without the mark that ends them, texts that are not KEY.txt."""
 
 
 def read_shards(root: Path, shards: Sequence[str], how: Reading) -> OwnShards:
@@ -45,11 +46,13 @@ def read_shards(root: Path, shards: Sequence[str], how: Reading) -> OwnShards:
     return own
 
 
-def has_captions(shard: Path, how: Reading) -> bool:
-    """Whether a shard holds a caption; it is read up to the first one."""
+def captioned(shard: Path, how: Reading) -> bool:
+    """Whether any image of a shard has a caption."""
+    found = list[Member]()
     with contextlib.suppress(Broken):
-        return any(member.texts and member.texts.captions for member in members(shard, how))
-    return False
+        for member in members(shard, how):
+            found.append(member)
+    return any(sample.images and has_captions(sample) for sample in samples(found)[0])
 
 
 def _once(root: Path, shards: Sequence[str]) -> list[str]:
@@ -76,7 +79,10 @@ def _read_shard(own: OwnShards, root: Path, shard: str, how: Reading) -> list[Ex
         last = found[-1].key if found else ""  # it may lack what came after the cut
         found = [member for member in found if not f"{last}.".startswith(f"{member.key}.")]
     whole, beside = samples(found)
-    own.asides[BESIDE] += [name] * beside
+    own.asides[BESIDE] += [f"{name}: {sample.key[:80]}" for sample in beside for _ in sample.images]
+    own.asides[TEXTS] += [
+        f"{name}: {sample.key[:80]}" for sample in beside if not sample.images and has_captions(sample)
+    ]
     file = Path(os.path.realpath(root / shard))  # a shard may be the user's own link
     examples = [example for sample in whole if (example := _example(own, name, file, sample))]
     own.counts[name] = len(examples)
@@ -128,22 +134,7 @@ def _finish(own: OwnShards, found: list[Example], how: Reading) -> None:
             own.listing.lose(example.key, Kind.INCOMPLETE, "no captions", example.key)
         elif splits[example.key]:
             own.listing.add(example)
-    outside = [key for key, split in splits.items() if split is None and key not in own.broken]
-    for names, what in (
-        (outside, "not used: {}, in shards that are named after no split"),
-        (own.asides[BESIDE], "not used: {}, beside another of their key, as KEY.seg.png is beside KEY.jpg"),
-        (own.asides[TWO], "more than one kind of image: {}"),
-        (list(own.again), "keys that came before in their shard: {}, each used on its own"),
-    ):
-        own.remarks += [f"{what.format(counted(len(names), 'image'))}: {some(names)}"] if names else []
-    if own.asides[SILENT] and not own.captioned:
-        own.remarks.append(
-            f"no captions in {counted(len(own.asides[SILENT]), 'JSON file')}: {some(own.asides[SILENT])}"
-        )
-    if own.asides[ENDLESS]:
-        own.remarks.append(f"no end mark, so perhaps cut off: {some(own.asides[ENDLESS])}")
-    own.remarks += [several_lines(len(own.asides[LONG]), how, "webdataset")] if own.asides[LONG] else []
-    own.remarks += [only_numbers(len(own.asides[NUMBERS]))] if own.asides[NUMBERS] else []
+    _remark(own, how)
 
 
 def _count_broken(own: OwnShards) -> None:
@@ -154,3 +145,21 @@ def _count_broken(own: OwnShards) -> None:
         about = f"{why} (about {counted(missing, 'image')})"
         own.told[shard] = told_by_path(_stem(shard))
         own.listing.problems.append(Problem(shard, Kind.IMAGE, about, shard, lost=missing))
+
+
+def _remark(own: OwnShards, how: Reading) -> None:
+    """Say what is not used, and what may have been meant otherwise."""
+    outside = [key for key, split in own.division.splits.items() if split is None and key not in own.broken]
+    silent = [] if own.captioned else own.asides[SILENT]
+    for names, noun, what in (
+        (outside, "image", "not used: {}, in shards that are named after no split"),
+        (own.asides[BESIDE], "image", "not used: {}, beside another of their key, as KEY.seg.png is beside KEY.jpg"),
+        (own.asides[TWO], "image", "more than one kind of image: {}"),
+        (list(own.again), "image", "keys that came before in their shard: {}, each used on its own"),
+        (silent, "JSON file", "no captions in {}"),
+        (own.asides[TEXTS], "text", "not used: {}, of another ending than KEY.txt"),
+        (own.asides[ENDLESS], "shard", "no end mark, so perhaps cut off: {}"),
+    ):
+        own.remarks += [f"{what.format(counted(len(names), noun))}: {some(names)}"] if names else []
+    own.remarks += [several_lines(len(own.asides[LONG]), how, "webdataset")] if own.asides[LONG] else []
+    own.remarks += [only_numbers(len(own.asides[NUMBERS]))] if own.asides[NUMBERS] else []

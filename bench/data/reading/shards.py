@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -119,47 +118,3 @@ def _read(member: Member, info: tarfile.TarInfo, archive: tarfile.TarFile, how: 
         return member._replace(texts=of_json(text, name) if member.ending == ".json" else of_text(text, how))
     except DataError as error:
         return member._replace(wrong=str(error))
-
-
-class Sample(NamedTuple):
-    """What belongs to one image. key: its name in the shard; of the same key again, the key and a number.
-
-    first: the key without that number.
-    """
-
-    key: str
-    first: str
-    images: list[Member]
-    texts: list[Member]
-
-
-def samples(found: list[Member]) -> tuple[list[Sample], int]:
-    """The members of a whole shard by their keys, wherever in it they stand, and how many images stand beside others.
-
-    An image whose key is another's and a word more (a.seg.png beside a.jpg) says something of it and is no photograph.
-    A key that comes again with the same ending begins a sample of its own.
-    """
-    by_key: dict[tuple[str, int], Sample] = {}
-    times: Counter[tuple[str, str]] = Counter()
-    for member in found:
-        times[member.key, member.ending] += 1
-        number = times[member.key, member.ending]
-        key = member.key if number == 1 else f"{member.key} ({number})"
-        sample = by_key.setdefault((member.key, number), Sample(key, member.key, [], []))
-        (sample.texts if member.ending in (*TEXT_ENDINGS, ".json") else sample.images).append(member)
-    whole = {sample.first for sample in by_key.values() if sample.images}
-    kept, beside = [], 0
-    for sample in by_key.values():
-        captioned = any(member.texts and member.texts.captions for member in sample.texts)
-        if (sample.images and captioned) or not any(above in whole for above in _above(sample.first)):
-            kept.append(sample)
-        else:
-            beside += len(sample.images)
-    return kept, beside
-
-
-def _above(key: str) -> Iterator[str]:
-    """The keys that this one extends by words after dots."""
-    folder, slash, name = key.rpartition("/")
-    parts = name.split(".")
-    return (f"{folder}{slash}{'.'.join(parts[:count])}" for count in range(1, len(parts)))
