@@ -43,13 +43,9 @@ class _Folder(NamedTuple):
 
 
 def walk(root: Path) -> Iterator[Found]:
-<<<<<<< HEAD
     """Every file below a folder, links to folders followed, in the order of their names.
 
     What file managers and the like leave behind (`paths.is_leftover`) is passed over.
-=======
-    """Every file below a folder, links to folders followed, by name; leftovers (`paths.is_leftover`) aside.
->>>>>>> 52afbe0 (Users' own folders and shards: lists in any folder and of any common form, splits as people name them)
 
     A link back to a folder on the way is passed over: all that is in it is read anyway.
 
