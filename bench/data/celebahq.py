@@ -43,6 +43,7 @@ class CelebaHq(FromFiles):
         "them for download and its script makes captions alone, so ask its authors or whoever trained on it. Put all "
         "into the data set's folder"
     )
+    redistributable: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {
         "train": {"images": 24_000, "captions": 240_000},
         "test": {"images": 6_000, "captions": 60_000},

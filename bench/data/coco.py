@@ -41,6 +41,7 @@ class Coco(FromFiles):
         "From images.cocodataset.org get zips/train2014.zip, zips/val2014.zip and "
         "annotations/annotations_trainval2014.zip (or 2017), and unpack all three in the data set's folder"
     )
+    redistributable: ClassVar[bool] = False
     flip: ClassVar[bool] = True
 
     @property

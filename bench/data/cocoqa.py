@@ -39,6 +39,7 @@ class CocoQa(FromFiles):
         "Get cocoqa-2015-05-17.zip from www.cs.toronto.edu/~mren/research/imageqa/data/cocoqa and unpack it in the "
         "data set's folder; for images and captions get COCO 2014 and name it by --set cocoqa.coco=DIR"
     )
+    redistributable: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {
         "train": {"questions": 78_736},
         "test": {"questions": 38_948},

@@ -46,6 +46,7 @@ class Cub200(FromFiles):
         "From data.caltech.edu/records/65de6-vp158 get CUB_200_2011.tgz, from github.com/taoxugit/AttnGAN the birds "
         "text (birds.zip), and unpack both in the data set's folder"
     )
+    redistributable: ClassVar[bool] = False
     training_fit: ClassVar[Fit | Literal["random crop"]] = "random crop"
     flip: ClassVar[bool] = True
 

@@ -29,10 +29,12 @@ class Folder(FromFiles):
 
     Lists are captions.* or metadata.*: CSV, JSON, JSON lines, Parquet. Beside a.jpg lies a.txt, a.caption or a.json.
     Sub-folders named after splits are the splits, else a hash of the name decides.
-    txt: whether a .txt is one caption, or each of its lines is one.
+    txt: whether a .txt is one caption, or each of its lines is one. redistributable: whether records may show images
+    and captions: yours to say.
     """
 
     txt: Literal["caption", "lines"] = "caption"
+    redistributable: bool = False  # type: ignore[misc]  # a fact of other data sets, an argument here
     name: ClassVar[str] = "folder"
     get: ClassVar[str] = (
         "Name your own by --set folder.root=DIR: images, and captions.jsonl with lines like "

@@ -34,6 +34,7 @@ class ImageNet(FromFiles):
         "From image-net.org (after registration) get ILSVRC 2012's train and val images, one folder a class, as "
         f"train/ and val/, and {class_names.LISTS[0]} from its Kaggle page"
     )
+    redistributable: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {"train": {"images": 1_281_167}, "test": {"images": 50_000}}
 
     @override

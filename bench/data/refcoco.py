@@ -75,6 +75,7 @@ class RefCoco(FromFiles):
         "From github.com/lichengunc/refer get refcoco.zip (refcoco+.zip, refcocog.zip) and unpack it in the data set's "
         "folder; for images and captions get COCO 2014 (train) and name it by --set refcoco.coco=DIR"
     )
+    redistributable: ClassVar[bool] = False
     protocol_fit: ClassVar[Fit] = "stretch"
     paper_fit: ClassVar[Fit] = "stretch"
     training_fit: ClassVar[Fit | Literal["random crop"]] = "stretch"

@@ -38,6 +38,7 @@ class VqaV2(FromFiles):
         "From visualqa.org/download.html get the training and validation questions and annotations (v2), and unpack "
         "them in the data set's folder; for images and captions get COCO 2014 and name it by --set vqav2.coco=DIR"
     )
+    redistributable: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Mapping[str, int]]] = {
         "train": {"images": 82_783, "questions": 443_757},
         "test": {"images": 40_504, "questions": 214_354},

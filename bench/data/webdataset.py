@@ -32,10 +32,12 @@ class WebDataset(FromFiles):
     """Shards *.tar whose files of one name belong together: KEY.jpg, and KEY.txt or KEY.json with a caption.
 
     Shards named after splits, or in folders that are, are the splits, else a hash of the key decides.
-    txt: whether a .txt is one caption, or each of its lines is one.
+    txt: whether a .txt is one caption, or each of its lines is one. redistributable: whether records may show images
+    and captions: yours to say.
     """
 
     txt: Literal["caption", "lines"] = "caption"
+    redistributable: bool = False  # type: ignore[misc]  # a fact of other data sets, an argument here
     name: ClassVar[str] = "webdataset"
     get: ClassVar[str] = "Put your uncompressed .tar shards into the data set's folder"
 

@@ -58,7 +58,7 @@ def test_ends_of_questions_and_lists_of_answers(
 def test_images_that_no_question_is_about_are_named(root: Path) -> None:
     told = as_text(check("daquar", root))
     assert "not read: 1 images of train.txt that no question is about" in told
-    assert "all of it can be read" in told
+    assert "all that is read can be used" in told
 
 
 def test_a_question_without_its_answer_is_an_error(root: Path) -> None:

@@ -20,7 +20,6 @@ from bench.system.progress import reporter
 from bench.system.terminal import one_line
 
 SIZE = 32
-ALL = "all of it can be read"
 COUNTS = ("images", "captions", "questions", "boxes", "masks")
 
 
@@ -31,7 +30,8 @@ class Report:
     counts: of each split, for each of `COUNTS`. published: those that its owners give. differences: a line where the
     two are not the same. problems: what is left out, and why. errors: why a split could not be read at all.
     cut_away: boxes that the central square leaves too little of, of each split; not among the counts.
-    remarks: how splits were made, what of the data set's kinds is not there and why, what lies there and is not read.
+    remarks: how splits were made, what of the data set's kinds is not there and why. unused: what lies there and is not
+    read.
     get: what to download, and where to put it.
     """
 
@@ -44,6 +44,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     cut_away: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
     get: str = ""
 
     @property
@@ -91,8 +92,13 @@ def check(name: str, root: Path, **arguments: Any) -> Report:
     common = len(failed) == len(dataset.splits) and len(set(failed.values())) == 1
     report.errors += set(failed.values()) if common else [f"{split}: {error}" for split, error in failed.items()]
     report.problems = list(dict.fromkeys(report.problems))  # one list may serve several splits
-    remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
-    report.remarks = [remark for remark in remarks if not any(remark in error for error in report.errors)]
+    try:
+        with reading(root):
+            report.remarks = _remarks(dataset, root, datasets.get(name).facts.offers)
+            report.unused = list(dataset.unused(root))
+    except DataError as error:
+        if not any(str(error) in told for told in report.errors):
+            report.errors.append(str(error))
     if not report.errors:
         report.differences = _differences(report)
     return report
@@ -115,11 +121,11 @@ def as_text(report: Report) -> str:
     lines += [
         f"{split}: {count:,} boxes more that the central square cuts away" for split, count in report.cut_away.items()
     ]
-    lines += [one_line(remark) for remark in report.remarks]
+    lines += [one_line(remark) for remark in (*report.remarks, *report.unused)]
     lines += [one_line(f"left out: {problem.file}: {problem.what}") for problem in report.problems]
     lines += [one_line(f"error: {error}") for error in dict.fromkeys(report.errors)]
     if report.sound:
-        lines.append(f"all images can be used, {len(report.problems):,} annotations cannot" if report.problems else ALL)
+        lines.append(_sound(report))
     elif not any(report.get in error for error in report.errors):
         lines.append(f"to do: {report.get}")
     return "\n".join(lines)
@@ -151,19 +157,18 @@ def _read(dataset: FromFiles, split: str, report: Report) -> None:
         report.errors.append(f"{split}: no image can be used")
 
 
+def _sound(report: Report) -> str:
+    """The last line where every image that is read can be used."""
+    if report.problems:
+        return f"all images can be used, {len(report.problems):,} annotations cannot"
+    return "all that is read can be used" if report.unused else "all of it can be read"
+
+
 def _remarks(dataset: FromFiles, root: Path, offers: Sequence[str]) -> list[str]:
-    """See `Report.remarks`."""
-    try:
-        with reading(root):
-            division, unused = dataset.division(root), dataset.unused(root)
-            lacking = [(kind, dataset.lacks(kind)) for kind in offers]
-    except DataError as error:  # what cannot be read at all is among the errors
-        return [str(error)]
-    return [
-        *([division] if division else []),
-        *(f"no {kind}: {why}" for kind, why in lacking if why),
-        *unused,
-    ]
+    """See `Report.remarks`; raises `DataError` where files cannot be read."""
+    division = dataset.division(root)
+    lacking = [f"no {kind}: {why}" for kind in offers if (why := dataset.lacks(kind))]
+    return [*([division] if division else []), *lacking]
 
 
 def _differences(report: Report) -> list[str]:

@@ -111,7 +111,8 @@ def divide(told: Mapping[str, str | None], what: str) -> Division:
         return _by_names({key: split or "train" for key, split in told.items()}, what)
     if "train" in named and named - {"train"}:
         return _by_names(told, what)
-    reason = f"{what} are named after none but {', '.join(named)}" if named else f"no {what} are named after them"
+    only = f"{what} are named after none but {', '.join(sorted(named))}"
+    reason = only if named else f"no {what} are named after them"
     return Division(drawn(told), f"splits were drawn by hash of the names, since {reason}")
 
 
