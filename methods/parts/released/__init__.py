@@ -1,0 +1,1 @@
+"""Released tokenizers: a file a family, their table in `families`, and `weights`, `config`, `network` for all."""
