@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
+from helpers.released import SMOKE, build, images, refusal
 from safetensors.torch import save_file
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from taming.modules.vqvae.quantize import GumbelQuantize, VectorQuantizer2
@@ -28,12 +29,10 @@ from bench.errors import DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.experiment.plan import plan
 from bench.experiment.request import Cell, Request
-from bench.methods.pretrained import Pretrained, TamingTokenizer
-from bench.presets import PRESETS
+from bench.methods.pretrained import Pretrained
 from bench.records.store import RecordStore
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
-SMOKE = PRESETS["smoke"]
 SIZES = {
     "double_z": False, "z_channels": 32, "resolution": 32, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 2],
     "num_res_blocks": 1, "attn_resolutions": [16], "dropout": 0.0,
@@ -132,17 +131,6 @@ def state_of(files: Files) -> dict[str, Tensor]:
     return dict(files.modules.state_dict())
 
 
-def build(method: Pretrained) -> TamingTokenizer:
-    return method.build(SMOKE, "emoji-scenes", None)
-
-
-def refusal(method: Pretrained) -> str:
-    with pytest.raises(DataError) as caught:
-        build(method)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("name", ["last.ckpt", "model.safetensors"])
 def test_codes_and_images_are_those_of_tamings_own_modules(written: Files, name: str) -> None:
     tokenizer = build(Pretrained(written.weights.with_name(name), written.config))
@@ -234,8 +222,12 @@ def without(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     ("change", "words"),
     [
         (lambda state: without(state, "quant_conv.bias"), "lacks ['quant_conv.bias']"),
-        (lambda state: state | {"model_ema.decay": torch.ones(())}, "unknown ['model_ema.decay']"),
-        (lambda state: state | {"quant_conv.bias": torch.zeros(9)}, "quant_conv.bias has shape [9], by its yaml [8]"),
+        (lambda state: state | {"model_ema.decay": torch.ones(())}, "moving averages are not those of its weights"),
+        (lambda state: state | {"colorize": torch.ones(3)}, "unknown ['colorize']"),
+        (
+            lambda state: state | {"quant_conv.bias": torch.zeros(9)},
+            "quant_conv.bias has shape [9], by its configuration [8]",
+        ),
         (lambda state: state | {"quant_conv.bias": 3}, "more than named tensors"),
         (lambda state: state | {7: torch.zeros(8)}, "more than named tensors"),
         (lambda state: [1], "holds no state_dict"),
@@ -255,16 +247,44 @@ def test_a_checkpoint_without_a_state_dict(files: Files) -> None:
     assert "holds no state_dict" in refusal(files.method)
 
 
-def test_gumbel_checkpoints_are_named_as_such(files: Files) -> None:
-    state = {name: value for name, value in state_of(files).items() if not name.startswith("quantize.")}
-    gumbel = GumbelQuantize(32, 8, 24)
-    write(files.weights, state | {f"quantize.{name}": value for name, value in gumbel.state_dict().items()})
-    assert "GumbelVQ" in refusal(files.method)
+def test_gumbel_codes_are_the_likeliest_of_tamings_own_logits(files: Files) -> None:
+    sizes = SIZES | {"z_channels": 8}  # taming's class wants as many as embed_dim
+    parts = {"encoder": Encoder(**sizes), "decoder": Decoder(**sizes), "quantize": GumbelQuantize(8, 8, 24)}
+    ends = {"quant_conv": nn.Conv2d(8, 8, 1), "post_quant_conv": nn.Conv2d(8, 8, 1)}
+    modules = nn.ModuleDict(parts | ends).eval()
+    write(files.weights, dict(modules.state_dict()))
+    write_config(files.config, ddconfig=sizes)
+    tokenizer, pictures = build(files.method), images(2, 3, 32, 32)
+    with torch.inference_mode():
+        _, _, _, logits = modules["quantize"](modules["quant_conv"](modules["encoder"](pictures)), return_logits=True)
+        found = tokenizer.encode(pictures)
+        codes = modules["quantize"].get_codebook_entry(found.flatten(), (2, 16, 16, 8))
+        torch.testing.assert_close(
+            tokenizer.decode(found), modules["decoder"](modules["post_quant_conv"](codes)), rtol=1e-4, atol=1e-5
+        )
+    assert torch.equal(found, logits.argmax(1))
+    assert len(found.unique()) > 5
+    assert torch.equal(tokenizer.codebook, modules["quantize"].embed.weight)
+
+
+def test_moving_averages_count_and_not_the_weights_beside_them(files: Files) -> None:
+    state = state_of(files)
+    averages = {f"model_ema.{name.replace('.', '')}": value for name, value in state.items()}
+    counters = {"model_ema.decay": torch.tensor(0.999), "model_ema.num_updates": torch.tensor(7)}
+    write(files.weights, {name: torch.zeros_like(value) for name, value in state.items()} | averages | counters)
+    assert all(torch.equal(value, state[name]) for name, value in build(files.method).state_dict().items())
+
+
+@pytest.mark.parametrize("place", ["state_dict", "model", None])
+def test_places_of_weights_in_a_checkpoint(files: Files, place: str | None) -> None:
+    path = files.weights.with_suffix(".pth")
+    torch.save({place: state_of(files), "epoch": 1} if place else state_of(files), path)
+    assert torch.equal(build(Pretrained(path, files.config)).codebook, files.modules["quantize"].embedding.weight)
 
 
 def test_another_kind_of_file(files: Files) -> None:
     path = files.weights.rename(files.weights.with_suffix(".zip"))
-    assert refusal(Pretrained(path, files.config)) == f"{path}: neither .ckpt nor .safetensors"
+    assert refusal(Pretrained(path, files.config)) == f"{path}: none of .safetensors, .ckpt, .pt, .pth, .bin"
 
 
 @pytest.mark.parametrize(
@@ -294,9 +314,20 @@ def test_a_missing_yaml_is_named(files: Files) -> None:
     assert refusal(files.method) == f"{files.config}: No such file or directory"
 
 
+def test_a_yaml_without_end_is_not_read(files: Files) -> None:
+    assert refusal(Pretrained(files.weights, Path("/dev/zero"))) == "/dev/zero: not a regular file"
+
+
+def test_only_llamagens_weights_need_no_configuration(files: Files) -> None:
+    assert "not LlamaGen's weights" in refusal(Pretrained(files.weights))
+
+
 @pytest.mark.parametrize("size", [33, 1])
 def test_images_that_cannot_be_halved_are_refused(written: Files, size: int) -> None:
-    with pytest.raises(UsageError, match=f"halves images 1 times, which {size} pixels do not allow"):
+    with pytest.raises(
+        UsageError,
+        match=f"halves images 1 times, which {size} pixels do not allow; .*image_size={2 * max(1, size // 2)}$",
+    ):
         written.method.build(dataclasses.replace(SMOKE, image_size=size), "emoji-scenes", None)
 
 
@@ -334,7 +365,7 @@ def test_a_missing_file_ends_the_plan_with_one_line(written: Files, tmp_path: Pa
 
 
 def test_without_files_it_is_skipped_and_says_which_options_it_needs(written: Files) -> None:
-    for given in ((), (written.weights,), (None, written.config)):
+    for given in ((), (None, written.config)):
         (cell,) = cells(*given)
         assert cell.skip is not None
         assert "--set pretrained.weights=" in cell.skip
@@ -347,6 +378,7 @@ def test_run_as_a_user_would(bench: Bench, written: Files, tmp_path: Path) -> No
     settings = [
         f"--set=pretrained.{name}={path}" for name, path in zip(("weights", "config"), written[:2], strict=True)
     ]
+    settings += ["--set=pretrained.image_size=24"]
     words = (
         "run", "--methods", "pretrained", "--tasks", "reconstruction", "--datasets", "toy-colours", "--preset", "smoke",
         "--engine", "serial", "--device", "cpu",
@@ -358,10 +390,10 @@ def test_run_as_a_user_would(bench: Bench, written: Files, tmp_path: Path) -> No
     assert record.method.arguments == {
         name: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for name, path in zip(("weights", "config"), written[:2], strict=True)
-    }
+    } | {"image_size": 24}
     assert record.cost["train_s"] == record.cost["train_images_per_s"] == 0
     assert record.cost["parameters"] == sum(value.numel() for value in state_of(written).values())
-    assert record.cost["tokens_per_image"] == 256
+    assert record.cost["tokens_per_image"] == 144
     assert any("not on equal terms" in warning for warning in record.warnings)
     assert "not on equal terms" in bench("leaderboard").stdout
 

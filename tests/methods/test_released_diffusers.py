@@ -11,6 +11,8 @@ import torch
 from helpers.released import both_ways, build, drawn_state, images, refusal
 from safetensors.torch import load_file, save_file
 
+from bench.methods.parts.released.diffusers import Config, DiffusersTokenizer
+from bench.methods.parts.released.network import Sides, outline
 from bench.methods.pretrained import Pretrained
 from bench.system.torchvision_ops import make_importable
 
@@ -49,6 +51,40 @@ def test_codes_and_images_are_the_packages(sizes: dict[str, Any], tmp_path: Path
     assert found.shape == (2, 8, 12)
     assert len(found.unique()) > 5
     torch.testing.assert_close(decoded, expected, rtol=1e-4, atol=1e-4)  # the package adds and takes away features
+
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "amused-512": {
+        "block_out_channels": [128, 256, 256, 512, 768], "latent_channels": 64, "layers_per_block": 2,
+        "down_block_types": ["DownEncoderBlock2D"] * 5, "up_block_types": ["UpDecoderBlock2D"] * 5,
+        "num_vq_embeddings": 8192, "vq_embed_dim": None, "lookup_from_codebook": True, "force_upcast": True,
+        "mid_block_add_attention": False, "norm_type": "group", "scaling_factor": 0.18215, "sample_size": 32,
+    },
+    "kandinsky-2-2-decoder": {
+        "block_out_channels": [128, 256, 256, 512], "latent_channels": 4, "layers_per_block": 2, "vq_embed_dim": 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 3 + ["AttnDownEncoderBlock2D"],
+        "up_block_types": ["AttnUpDecoderBlock2D"] + ["UpDecoderBlock2D"] * 3, "num_vq_embeddings": 16384,
+        "norm_type": "spatial", "norm_num_groups": 32, "scaling_factor": 0.18215, "sample_size": 32,
+    },
+    "ldm-celebahq-256": {
+        "block_out_channels": [128, 256, 512], "latent_channels": 3, "layers_per_block": 2, "scaling_factor": 1.0,
+        "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+        "num_vq_embeddings": 8192, "sample_size": 256,
+    },
+}  # fmt: skip
+"""Configurations as their pages show them."""
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("amused-512", 32), ("kandinsky-2-2-decoder", 64), ("ldm-celebahq-256", 128)]
+)
+def test_published_configurations_give_the_packages_network(name: str, side: int) -> None:
+    with outline():
+        expected = vq_model.VQModel(**PUBLISHED[name])
+        ours = DiffusersTokenizer(Config.model_validate({"_class_name": "VQModel"} | PUBLISHED[name]), Sides(512, 512))
+    shapes = {f"model.{key}": value.shape for key, value in expected.state_dict().items()}
+    assert shapes == {key: value.shape for key, value in ours.state_dict().items()}
+    assert ours.grid == (side, side)
 
 
 def test_amused_sees_images_from_0_to_1(tmp_path: Path) -> None:

@@ -237,6 +237,13 @@ def test_averages_of_other_weights_are_refused(tmp_path: Path) -> None:
     assert "lacks none, unknown ['other']" in refusal(method)
 
 
+def test_llamagens_weights_with_the_configuration_of_its_hub_page(tmp_path: Path) -> None:
+    save_file(drawn_state(outlined("llamagen")), tmp_path / "model.safetensors")
+    content = {"codebook_size": 48, "codebook_embed_dim": 8, "codebook_l2_norm": True, "encoder_ch_mult": [1, 1, 2]}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert build(Pretrained(tmp_path / "model.safetensors", tmp_path / "config.json")).codebook.shape == (48, 8)
+
+
 def test_a_parts_list_is_no_weights(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cut_out_tokenizer"):
         build(Pretrained(tmp_path / "model.safetensors.index.json"))

@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 
 def recognise(config: Path | None) -> Found:
-    """The family of a tokenizer, by its configuration; LlamaGen's alone has none.
+    """The family of a tokenizer, by its configuration; LlamaGen's mostly comes without.
 
     Raises:
         DataError: the configuration cannot be read, or is of no family.
@@ -69,6 +69,8 @@ def recognise(config: Path | None) -> Found:
         return Found(name, part)
     if values.get("_class_name") == "VQModel":
         return Found("diffusers", values)
+    if "encoder_ch_mult" in values and values.get("codebook_l2_norm") is True:
+        return Found("llamagen", values)
     path = model.get("class_path") if isinstance(model, dict) else None
     if path is not None:
         name = ".".join(str(path).split(".")[-2:])

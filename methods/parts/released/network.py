@@ -110,14 +110,14 @@ class ReleasedTokenizer(Tokenizer):
 
     def _encode(self, images: Tensor) -> Tensor:
         if self.resizes:
-            images = _resized(images, self.sides.inside).clamp(-1, 1)  # bicubic overshoots at edges
+            images = resized(images, self.sides.inside).clamp(-1, 1)  # bicubic overshoots at edges
         z = self.features(images)
         return self.choose(to_rows(z)).view(len(z), *z.shape[2:])
 
     def _decode(self, indices: Tensor) -> Tensor:
         # contiguous as released code has it: other strides round anew
         images = self.draw(self.vectors(indices).permute(0, 3, 1, 2).contiguous())
-        return _resized(images.clamp(-1, 1), self.sides.shown) if self.resizes else images
+        return resized(images.clamp(-1, 1), self.sides.shown) if self.resizes else images
 
 
 Made = TypeVar("Made", bound=ReleasedTokenizer)
@@ -156,5 +156,6 @@ def most_alike(rows: Tensor, codes: Tensor, bias: Tensor | None = None) -> Tenso
     return torch.cat([F.linear(part, codes, bias).argmax(1) for part in rows.split(count)])
 
 
-def _resized(images: Tensor, side: int) -> Tensor:
+def resized(images: Tensor, side: int) -> Tensor:
+    """Images [B, C, H, W] as squares of `side` pixels, as Pillow resizes but without rounding."""
     return F.interpolate(images, size=(side, side), mode="bicubic", antialias=True)
