@@ -49,6 +49,7 @@ def findings(cache: Path) -> list[Finding]:
         _locks(cache),
         _ray(),
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
+        *[_extra(name) for name in ("diffusers", "transformers")],
         _java(),
         _wordnet(),
         *[_text_encoder(entry.name) for entry in text_encoders.entries()],
@@ -121,6 +122,15 @@ def _package(name: str, purpose: str, requirement: str) -> Finding:
         return Finding(name, "ok", f"{version(name)} ({purpose})")
     except PackageNotFoundError:
         return Finding(name, "missing", f"needed for {purpose}; pip install -c constraints.txt '{requirement}'")
+
+
+def _extra(name: str) -> Finding:
+    """A package that only some released tokenizers need; the extra of the project is named like it."""
+    found = _package(name, "released tokenizers of its format", "")
+    if found.state == "ok":
+        return found
+    how = f"-c constraints.txt -e '.[{name}]'"
+    return Finding(name, "note", f"not installed; released tokenizers of its format need it: pip install {how}")
 
 
 def _java() -> Finding:

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.released import build, drawn_state, images
+from helpers.released import SMOKE, build, drawn_state, images
 from PIL import Image
+from torch import Tensor
+from typing_extensions import override
 
+from bench.contracts.data import Split
+from bench.contracts.method import Batch, Tokenizer
 from bench.errors import UsageError
+from bench.experiment.encode import check_tokenizer, encode_split
+from bench.images import to_float
 from bench.methods.parts.released import llamagen
 from bench.methods.parts.released.network import Sides, outline, resized
 from bench.methods.pretrained import Pretrained
@@ -58,6 +64,42 @@ def test_the_nearest_side_that_works_is_named_and_works(weights: Path, side: int
     with pytest.raises(UsageError, match=f"halves images 2 times, which {side} pixels do not allow; .*={works}$"):
         build(Pretrained(weights, image_size=side))
     assert build(Pretrained(weights, image_size=works)).grid == (works // 4, works // 4)
+
+
+class Oblong(Tokenizer):
+    """Every image is 8 rows of 4 colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grid = (8, 4)
+        self.register_buffer("codebook", torch.rand(16, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+
+    @override
+    def encode(self, images: Tensor) -> Tensor:
+        means = F.adaptive_avg_pool2d(images, self.grid).permute(0, 2, 3, 1)
+        return torch.cdist(means.flatten(1, 2), self.codebook).argmin(2).view(len(images), *self.grid)
+
+    @override
+    def decode(self, indices: Tensor) -> Tensor:
+        return F.interpolate(self.codebook[indices].permute(0, 3, 1, 2), size=(32, 32))
+
+    @override
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        return {}
+
+
+def test_a_grid_that_is_no_square_goes_through_the_harness(tmp_path: Path) -> None:
+    tokenizer = Oblong()
+    check_tokenizer(tokenizer, "oblong", SMOKE)
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    codes = encode_split(tokenizer, Split("test", pictures), tmp_path, torch.device("cpu"), lambda *_: None)
+    assert codes.grid == (8, 4)
+    rows = np.arange(5)
+    indices = codes.rows(rows, torch.device("cpu"))
+    assert torch.equal(indices, tokenizer.encode(to_float(pictures, torch.device("cpu"))))
+    vectors = codes.vectors(rows, torch.device("cpu"))
+    assert torch.equal(vectors.view(5, 8, 4, 3)[2, 7, 1], tokenizer.codebook[indices[2, 7, 1]])  # row by row
+    assert codes.decode(indices).shape == (5, 3, 32, 32)
 
 
 def test_images_that_are_no_squares(weights: Path) -> None:
