@@ -6,6 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
+import json
 import os
 import pickle
 import shutil
@@ -372,6 +373,26 @@ def test_without_files_it_is_skipped_and_says_which_options_it_needs(written: Fi
         assert "--set pretrained.config=" in cell.skip
     assert cells(*written[:2])[0].skip is None
     assert "--set pretrained.weights=" in refusal(Pretrained())
+
+
+def test_a_package_that_is_missing_is_named_before_anything_runs(
+    written: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.json"
+    for content, package in (({"_class_name": "VQModel"}, "diffusers"), ({"model_type": "emu3"}, "transformers")):
+        config.write_text(json.dumps(content))
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+        expected = f"needs {package}: pip install -c constraints.txt -e '.[{package}]'"
+        assert cells(written.weights, config)[0].skip == expected
+        assert expected in refusal(Pretrained(written.weights, config))
+
+
+def test_weights_in_other_numbers_are_computed_with_in_float32(files: Files) -> None:
+    state = state_of(files)
+    torch.save({name: value.bfloat16() for name, value in state.items()}, files.weights)
+    assert {value.dtype for value in build(files.method).state_dict().values()} == {torch.float32}
+    torch.save({name: value.int() for name, value in state.items()}, files.weights)
+    assert {value.dtype for value in build(files.method).state_dict().values()} == {torch.float32}
 
 
 def test_run_as_a_user_would(bench: Bench, written: Files, tmp_path: Path) -> None:

@@ -139,11 +139,12 @@ def fill(tokenizer: Made, state: Mapping[str, Tensor], weights: Path) -> Made:
     Raises:
         DataError: they are not its weights; names the first that is missing, unknown or of another shape.
     """
-    mismatch = find_mismatch(state, tokenizer.state_dict())
+    wanted = tokenizer.state_dict()
+    mismatch = find_mismatch(state, wanted)
     if mismatch:
         raise DataError(f"{weights}: {mismatch}")
-    whole = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    tokenizer.load_state_dict({name: value.contiguous() for name, value in whole.items()}, assign=True)
+    whole = {name: state[name].to(value.dtype).contiguous() for name, value in wanted.items()}
+    tokenizer.load_state_dict(whole, assign=True)
     return tokenizer.requires_grad_(False).eval()
 
 
