@@ -266,6 +266,8 @@ def test_gumbel_codes_are_the_likeliest_of_tamings_own_logits(files: Files) -> N
     assert torch.equal(found, logits.argmax(1))
     assert len(found.unique()) > 5
     assert torch.equal(tokenizer.codebook, modules["quantize"].embed.weight)
+    write_config(files.config, ddconfig=SIZES)
+    assert "embed_dim and z_channels of GumbelVQ are one number" in refusal(files.method)
 
 
 def test_moving_averages_count_and_not_the_weights_beside_them(files: Files) -> None:

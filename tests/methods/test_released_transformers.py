@@ -68,6 +68,18 @@ def test_emu3_is_the_packages(tmp_path: Path) -> None:
     torch.testing.assert_close(decoded, drawn)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"latent_channels": 8}, "embed_dim and latent_channels of Emu3 are one number"),
+        ({"hidden_size": 32}, "levels that attend have 32 channels"),
+        ({"attn_resolutions": [0]}, "levels that attend have 64 channels"),
+    ],
+)
+def test_sizes_of_emu3_that_make_no_network(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    assert words in refusal(written(tmp_path, "emu3", made("emu3", EMU3), EMU3 | change))
+
+
 def test_janus_is_the_packages_where_codes_have_length_one(tmp_path: Path) -> None:
     vqvae = made("janus", JANUS)
     weight = vqvae.quantize.embedding.weight

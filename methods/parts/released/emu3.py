@@ -74,6 +74,10 @@ def build(source: Source, sides: Sides) -> Emu3Tokenizer:
     config = validated(VqConfig, source.values, source.config)
     if config.embed_dim != config.latent_channels:  # its decoder joins codes with what comes of them
         raise DataError(f"{source.config}: embed_dim and latent_channels of Emu3 are one number")
+    channels = [config.base_channels * factor for factor in config.channel_multiplier]
+    attending = {channels[level] for level in config.attn_resolutions if 0 <= level < len(channels)} | {channels[-1]}
+    if attending != {config.hidden_size}:
+        raise DataError(f"{source.config}: levels that attend have {config.hidden_size} channels, the hidden_size")
     with outline():
         tokenizer = Emu3Tokenizer(config, sides)
     return fill(tokenizer, {f"model.{name}": value for name, value in source.state.items()}, source.weights)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.errors import DataError
 from bench.methods.parts.released.config import Channels, Factors, Few, validated
 from bench.methods.parts.released.network import ReleasedTokenizer, Sides, Source, fill, most_alike, outline, quiet
 
@@ -107,6 +108,9 @@ def build(source: Source, sides: Sides) -> TamingTokenizer:
         DataError: the files do not fit. UsageError: nor do the images.
     """
     parameters = validated(Config, source.values, source.config).model.params
+    gumbel = GUMBEL in source.state
+    if gumbel and parameters.embed_dim != parameters.ddconfig.z_channels:  # its logits are of either, as taming has it
+        raise DataError(f"{source.config}: embed_dim and z_channels of GumbelVQ are one number")
     with outline():
-        tokenizer = (GumbelTokenizer if GUMBEL in source.state else TamingTokenizer)(parameters, sides)
+        tokenizer = (GumbelTokenizer if gumbel else TamingTokenizer)(parameters, sides)
     return fill(tokenizer, source.state, source.weights)
