@@ -1,0 +1,1 @@
+"""How an OCR engine reads images before and after a tokenizer, and how two readings are compared."""
