@@ -100,7 +100,7 @@ class TextPreservation(Task):
             why = f"the {split.name} split: the engine reads no word on the {count} originals that were looked at"
             _skip_all(result, split.variant, why)
             return
-        result.add("images_with_text", with_text, variant=split.variant, images=np.arange(count))
+        result.add_whole("images_with_text", with_text.mean(), count, variant=split.variant)
         rows = np.flatnonzero(with_text)
         made = dict(zip(rows.tolist(), decode_all(decoder_of(work, split.name), rows), strict=True))
         readings = [reader.read_again(made[image], on) if on else [] for image, on in enumerate(lines)]

@@ -95,7 +95,8 @@ def test_every_task_runs_on_every_data_set(name: str, bench: Bench, miniatures: 
     assert {record.status for record in records} <= {"ok", "skipped"}
     for record in (record for record in records if record.task in tasks.names()):
         lacking = set(tasks.get(record.task).facts.needs) - set(datasets.get(name).facts.offers)
-        assert (record.status == "skipped") is bool(lacking)
+        without_text = record.task == "text-preservation"  # these pictures have nothing written on them
+        assert (record.status == "skipped") is (bool(lacking) or without_text)
 
 
 def test_a_run_without_the_files(bench: Bench, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from bench.text.load import load_text_encoder
 CPU = torch.device("cpu")
 BUDGET = Budget(steps=8, batch_size=8, learning_rate=1e-2, width=32, layers=1)
 CODES = 12
-WITHOUT = ("reconstruction", "linear-probe")
+WITHOUT = ("reconstruction", "linear-probe", "detail", "text-preservation")
 """Tasks that fit no network."""
 CASES = [*((name, {}) for name in tasks.names() if name not in WITHOUT), ("t2i", {"generator": "diffusion"})]
 SEVERAL = {"semantic-synthesis": 2}

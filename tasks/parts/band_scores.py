@@ -1,0 +1,59 @@
+"""What is left of each band of images, and which band is the finest that is carried at all."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.errors import NotMeasurable
+from bench.metrics.image import PSNR_CAP
+from bench.tasks.parts.bands import Band
+
+EMPTY = 1 / 12
+"""Mean square, in squared levels of 255, of what rounding to 8 bits leaves: an image with less in a band has no detail
+there that could be kept."""
+
+
+class Energies(NamedTuple):
+    """Of each band of each image, [N, bands + 1] with the means first: original, decoded, and their difference."""
+
+    original: np.ndarray
+    decoded: np.ndarray
+    error: np.ndarray
+
+
+def kept(energy: Energies) -> np.ndarray:
+    """Detail kept of each image in each band, float64 [N, bands]; nan where an image has none to keep."""
+    original, error = energy.original[:, 1:], energy.error[:, 1:]
+    has = original > EMPTY
+    return np.where(has, (1 - error / np.where(has, original, 1)).clip(min=0), np.nan)
+
+
+def finest_band(energy: Energies, octaves: tuple[Band, ...]) -> Band:
+    """The finest band for which, as for all coarser ones, the error is smaller than the originals are.
+
+    Raises:
+        NotMeasurable: there is none.
+    """
+    finest = None
+    for band, ratio in zip(octaves, ratios(energy.error, energy.original), strict=True):
+        if ratio >= 1:
+            break
+        finest = finest if np.isnan(ratio) else band
+    if finest is None:
+        raise NotMeasurable("no band of the originals is carried better than an image that is flat there")
+    return finest
+
+
+def ratios(energies: np.ndarray, original: np.ndarray) -> np.ndarray:
+    """Energies of all images over those of the originals, by band, float64 [bands]; nan where these have none."""
+    total = original[:, 1:].sum(0)
+    has = total > EMPTY * len(original)
+    return np.where(has, energies[:, 1:].sum(0) / np.where(has, total, 1), np.nan)
+
+
+def psnr_of(errors: np.ndarray) -> np.ndarray:
+    """PSNR of mean squared errors, as `bench.metrics.image.psnr` has it."""
+    with np.errstate(divide="ignore"):
+        return (10 * np.log10(255**2 / errors)).clip(max=PSNR_CAP)
