@@ -50,6 +50,7 @@ def findings(cache: Path) -> list[Finding]:
         _ray(),
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
         *[_extra(name) for name in ("diffusers", "transformers")],
+        _package("rapidocr", "text-preservation", "rapidocr' 'onnxruntime"),
         _java(),
         _wordnet(),
         *[_text_encoder(entry.name) for entry in text_encoders.entries()],
