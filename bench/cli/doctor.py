@@ -51,6 +51,8 @@ def findings(cache: Path) -> list[Finding]:
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
         *[_extra(name) for name in ("diffusers", "transformers")],
         _package("rapidocr", "text-preservation", "rapidocr' 'onnxruntime"),
+        _package("rapidocr", "text-preservation", "rapidocr"),
+        _package("onnxruntime", "text-preservation", "onnxruntime"),
         _java(),
         _wordnet(),
         *[_text_encoder(entry.name) for entry in text_encoders.entries()],
