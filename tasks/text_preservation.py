@@ -29,6 +29,9 @@ from bench.tasks.parts.samples import evenly_spaced, markdown_table
 
 METRICS = Agreement._fields
 LEGIBLE = ("smallest_legible", "smallest_legible_cells")
+RARE = 0.1
+"""Share of images with text below which there is nothing to measure. On 200 images without any, the engine saw words in
+edges on 8 of emoji-details, on 4 of emoji-scenes, on none of easy-vqa."""
 
 
 class Compared(NamedTuple):
@@ -75,7 +78,7 @@ class TextPreservation(Task):
             **scores.PROTOCOL,
             **heights.PROTOCOL,
             "images": f"the first {self.images} of each test split; those without a word that can be read are left out "
-            "but in @truth and @real",
+            f"but in @truth and @real; nothing is measured where fewer than {RARE} have one",
         }
 
     @override
@@ -96,8 +99,8 @@ class TextPreservation(Task):
         count = min(self.images, len(split))
         lines, truth = read_originals(reader, split, count), written_on(split)
         with_text = np.array([bool(of_image) for of_image in lines])
-        if not with_text.any():
-            why = f"the {split.name} split: the engine reads no word on the {count} originals that were looked at"
+        if with_text.mean() < RARE:
+            why = f"the {split.name} split: the engine reads a word on {with_text.sum()} of {count} originals"
             _skip_all(result, split.variant, why)
             return
         result.add_whole("images_with_text", with_text.mean(), count, variant=split.variant)
