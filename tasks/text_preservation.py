@@ -124,7 +124,8 @@ class TextPreservation(Task):
         codes = work.codes_of(split.name)
         _add_legible(result, compared, split, None if codes is None else side / codes.grid[0])
         if not split.variant:
-            shown = rows[evenly_spaced(len(rows))]
+            by_height = np.array([text.image for text in sorted(compared, key=lambda text: text.height)])
+            shown = np.array(list(dict.fromkeys(by_height[evenly_spaced(len(by_height))].tolist())))
             pictures = np.stack([made[image] for image in shown.tolist()])
             result.samples["reconstructions.png"] = comparison_png(split.images[shown], pictures, 8, scale=3)
             result.samples["readings.md"] = _table(shown, lines, readings, truth)
