@@ -32,7 +32,7 @@ SURE = 0.5
 """The engine's own default: what it reads with a lower score counts as nothing."""
 LINE_OF_BOX = 0.7
 """A line, from the top of "h" to the foot of "g", is so high beside the engine's box around it: the median over the
-words that it reads on rendered-text is 0.65 to 0.73, by size."""
+words that it reads on rendered-text at 32 px is 0.65 of 6 px, 0.67 of 8 px and 0.73 of 12 px."""
 
 PROTOCOL = {
     "enlarged": f"{ENLARGED} times (bicubic), to {LARGEST} px at most, originals and reconstructions alike",
