@@ -117,6 +117,18 @@ def test_where_nothing_can_be_read_all_is_skipped_with_the_reason(splits: dict[s
     assert set(result.skipped.values()) == {"the test split: the engine reads a word on 0 of 3 originals"}
 
 
+def test_without_a_known_truth_text_is_sorted_by_the_height_that_the_engine_sees(
+    splits: dict[str, Split], unchanged: TaskResult
+) -> None:
+    unknown = {name: replace(split, questions=[]) for name, split in splits.items()}
+    result = run(unknown, lambda images: images)
+    assert not [name for name in result.metrics if "@" in name]
+    assert result.metrics["word_accuracy"] == unchanged.metrics["word_accuracy"]
+    for height in (6, 8, 12):
+        lines, wanted = (each.metrics[f"word_accuracy/{height}-px"].n for each in (result, unchanged))
+        assert abs(lines - wanted) <= 4
+
+
 def test_without_the_package_it_says_how_to_get_it(splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     engine._files.cache_clear()
     with monkeypatch.context() as patch:
