@@ -50,7 +50,6 @@ def findings(cache: Path) -> list[Finding]:
         _ray(),
         _package("pycocoevalcap", "caption metrics", "pycocoevalcap"),
         *[_extra(name) for name in ("diffusers", "transformers")],
-        _package("rapidocr", "text-preservation", "rapidocr' 'onnxruntime"),
         _package("rapidocr", "text-preservation", "rapidocr"),
         _package("onnxruntime", "text-preservation", "onnxruntime"),
         _java(),
