@@ -26,6 +26,13 @@ ANNOTATIONS = {
     "refcoco": ["refcoco/refs(unc).p", "refcoco/instances.json"],
     "imagenet": ["LOC_synset_mapping.txt"],
     "folder": ["captions.jsonl", "captions.csv"],
+    "flickr8k": [
+        "Flickr8k_text/Flickr8k.token.txt",
+        "Flickr8k_text/Flickr_8k.testImages.txt",
+        "Flickr30kEntities/Annotations/500010.xml",
+        "Flickr30kEntities/Sentences/500010.txt",
+    ],
+    "daquar": ["qa.894.raw.test.txt", "test.txt"],
     "webdataset": ["train-000000.tar", "test-000000.tar"],
 }
 ODD = st.sampled_from(["../../x", "/etc/passwd", "\ud800", "", "1" * 5_000, 2**70, 1e308, -1])

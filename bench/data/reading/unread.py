@@ -13,15 +13,9 @@ from bench.data.reading.walk import walk
 
 def unread_folders(root: Path, sources: Sequence[Path]) -> list[str]:
     """One line for each folder that holds images and lies below none of the sources."""
-    read = [PurePosixPath(path.relative_to(root).as_posix()) for path in sources if path.is_relative_to(root)]
-    if PurePosixPath(".") in read:
-        return []
+    read = {path.relative_to(root).as_posix() for path in sources if path.is_relative_to(root)}
     images: Counter[str] = Counter()
-    for file in walk(root):
-        name = PurePosixPath(file.name)
-        if name.suffix.lower() in ENDINGS | UNREAD_ENDINGS and not any(name.is_relative_to(source) for source in read):
-            images[str(name.parent)] += 1
-    tops: Counter[str] = Counter()
-    for folder, count in images.items():
-        tops[PurePosixPath(folder).parts[0] if folder != "." else "."] += count
-    return [printable(f"not read: {count:,} images in {folder}/") for folder, count in sorted(tops.items())]
+    for file in walk(root, without=read):
+        if PurePosixPath(file.name).suffix.lower() in ENDINGS | UNREAD_ENDINGS and file.name not in read:
+            images[file.name.partition("/")[0] if "/" in file.name else "."] += 1
+    return [printable(f"not read: {count:,} images in {folder}/") for folder, count in sorted(images.items())]

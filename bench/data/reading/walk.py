@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,12 +42,15 @@ class _Folder(NamedTuple):
     linked: bool
 
 
-def walk(root: Path) -> Iterator[Found]:
+def walk(root: Path, without: Collection[str] = ()) -> Iterator[Found]:
     """Every file below a folder, links to folders followed, in the order of their names.
 
     What file managers and the like leave behind (`paths.is_leftover`) is passed over.
 
     A link back to a folder on the way is passed over: all that is in it is read anyway.
+
+    Args:
+        without: folders that are not looked into, as they are named below the root, "." for the root itself.
 
     Raises:
         DataError: links lead to more folders than there can be.
@@ -55,6 +58,8 @@ def walk(root: Path) -> Iterator[Found]:
     folders, linked = [_Folder(str(root), "", root, "", (os.path.realpath(root),), linked=False)], 0
     while folders:
         folder = folders.pop()
+        if (folder.name.rstrip("/") or ".") in without:
+            continue
         linked += folder.linked
         if linked > MOST_LINKED:
             raise DataError(f"{root}: links lead to more than {MOST_LINKED:,} folders, or in circles")
