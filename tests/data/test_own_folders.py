@@ -270,6 +270,14 @@ def test_metadata_without_captions_is_named(tmp_path: Path) -> None:
     assert "no captions: no captions.jsonl, .json, .csv or .parquet" in text
 
 
+def test_metadata_of_the_whole_set_is_no_list(tmp_path: Path) -> None:
+    names = beside(tmp_path)
+    put(tmp_path / "dataset-metadata.json", json.dumps({"title": "Things", "id": "somebody/things", "licenses": []}))
+    put(tmp_path / "metadata.json", json.dumps({"name": "things", "description": "Some things."}))
+    assert read(tmp_path) == things(names)
+    assert "not read: metadata.json: none of its 1 row can be used; 'things': captions of an image" in told(tmp_path)
+
+
 def test_files_like_lists_are_named(tmp_path: Path) -> None:
     images(tmp_path)
     for name in ("train.csv", "labels/boxes.json", "README.txt", "LICENSE.txt"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import PurePosixPath
 
 from bench.data.reading.caption_lists import Row, read_list
@@ -22,8 +23,9 @@ def read_rows(own: OwnFolder, file: Found, names: Names) -> None:
     """
     shown = printable(file.name)
     found = read_list(inside(file.base, file.below))
+    path = PurePosixPath(shown.casefold())
     if found.lacks:
-        if PurePosixPath(shown).stem.casefold().startswith("captions") and not shown.casefold().endswith(".txt"):
+        if path.stem.startswith("captions") and path.suffix != ".txt":
             raise DataError(f"{shown} {found.lacks}")
         own.remarks.append(f"not read: {shown} {found.lacks}")
         return
@@ -32,7 +34,8 @@ def read_rows(own: OwnFolder, file: Found, names: Names) -> None:
     for row in found.rows:
         try:
             key = names.find(row.name, shown)
-            if meant.setdefault(key, plain(str(row.name))) != plain(str(row.name)):
+            name = posixpath.normpath(plain(str(row.name)))
+            if meant.setdefault(key, name) != name:
                 raise DataError(f"{row.name!r:.80} may be {key}, which {meant[key]!r:.80} is as well")
         except DataError as error:
             wrong.append((row, error))
@@ -41,7 +44,11 @@ def read_rows(own: OwnFolder, file: Found, names: Names) -> None:
         _take(own, key, row, f"{shown}, row {row.number}")
     if wrong and not meant:
         row, why = wrong[0]
-        raise DataError(f"{shown}: none of its {counted(len(wrong), 'row')} can be used; {row.name!r:.80}: {why}")
+        told = f"{shown}: none of its {counted(len(wrong), 'row')} can be used; {row.name!r:.80}: {why}"
+        if path.suffix == ".json" and not path.stem.startswith("captions"):  # metadata.json may be of the whole set
+            own.remarks.append(f"not read: {told}")
+            return
+        raise DataError(told)
     for row, why in wrong:
         stray = isinstance(why, NotThere)
         where = str(row.name)[:80] if stray else f"{shown}, row {row.number}"
