@@ -123,6 +123,8 @@ class TiTok(Method):
       of a MaskGIT-VQGAN, whose weights are no part of this project, and its second one fine-tunes that one's decoder.
       One stage is what the authors' later TA-TiTok has (arXiv:2501.07730), with the output layers used here.
     - Codes are as wide as those of the other methods (12 there), and there is no class token, which nothing reads.
+    - Weights start as torch's layers do. The released start, a deviation of 0.02, is about that at its width of 512;
+      at 96 it is so small that all images get the same tokens and nothing is learned.
     - Adam has the learning rate of the preset, which was not chosen for transformers.
 
     tokens: N, by default as many as the others have. codes: K, by default the preset's.

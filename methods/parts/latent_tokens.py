@@ -43,7 +43,6 @@ class LatentEncoder(nn.Module):
         self.latents = nn.Parameter(_drawn(tokens, inner))
         self.blocks = Blocks(inner, layers, heads)
         self.out = nn.Linear(inner, width)
-        self.apply(_start)
 
     @override
     def forward(self, images: Tensor) -> Tensor:
@@ -67,7 +66,6 @@ class LatentDecoder(nn.Module):
         self.blocks = Blocks(inner, layers, heads)
         self.pixels = nn.Sequential(nn.Conv2d(inner, 3 * patch**2, 1), nn.PixelShuffle(patch))
         self.smooth = nn.Conv2d(3, 3, 3, padding=1)
-        self.apply(_start)
 
     @property
     def last_weight(self) -> Tensor:
@@ -86,11 +84,3 @@ class LatentDecoder(nn.Module):
 def _drawn(count: int, width: int) -> Tensor:
     """Learned tokens [count, W] as they start, as released."""
     return torch.randn(count, width) * width**-0.5
-
-
-def _start(module: nn.Module) -> None:
-    """Small weights and no biases, as released."""
-    if isinstance(module, nn.Linear | nn.Conv2d):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -82,6 +82,13 @@ def test_codes_of_length_one_are_chosen_by_cosine_under_the_released_loss() -> N
     assert (of_codes.abs().amax(1) > 0).sum() == found.indices.unique().numel()
 
 
+def test_tokens_tell_images_apart_from_the_start() -> None:
+    """With weights too small for the width they do not, and the codebook loss then keeps them from ever doing so."""
+    smooth = F.interpolate(torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)), 32, mode="bicubic")
+    found = build().eval().encode(smooth.clamp(-1, 1)).flatten(1)
+    assert (found[:-1] != found[1:]).double().mean() > 0.1  # 0.15; with the released start 0.03
+
+
 def test_blocks_of_a_transformer_start_apart() -> None:
     first, second, *_ = build().encoder.blocks.blocks
     for name, weight in first.named_parameters():
