@@ -126,6 +126,8 @@ def as_text(report: Report) -> str:
     lines += [one_line(f"error: {error}") for error in dict.fromkeys(report.errors)]
     if report.sound:
         lines.append(_sound(report))
+    elif not report.errors and all(problem.kind is not Kind.IMAGE for problem in lost(report.problems)):
+        lines.append(f"{sum(problem.lost for problem in report.problems):,} images cannot be used")
     elif not any(report.get in error for error in report.errors):
         lines.append(f"to do: {report.get}")
     return "\n".join(lines)
