@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.contracts.registration import Entry
+from bench.data.reading import digest
 from bench.errors import BenchError, DataError, UsageError
 from bench.experiment.arguments import Setting
 from bench.presets import Budget, Preset
 from bench.records.record import DataUsed, Kind, MethodUsed, seeds_shown
 from bench.system import fingerprint
 from bench.system.files import sha256_of
+from bench.system.progress import reporter
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,9 @@ class Cell:
 
 
 def _file(path: Path) -> dict[str, str]:
-    """A file's name and sha256."""
+    """A file's name and sha256; a folder's name, and one hash of the names and contents of all files in it."""
+    if path.is_dir():
+        return {"folder": path.name, "sha256": digest.of_files(path, [path], None, reporter(path.name))}
     try:
         return {"file": path.name, "sha256": sha256_of(path)}
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bench.errors import DataError
@@ -63,3 +65,14 @@ def both_ways(tokenizer: ReleasedTokenizer, pictures: Tensor) -> tuple[Tensor, T
     with torch.inference_mode():
         found = tokenizer.encode(pictures)
         return found, tokenizer.decode(found)
+
+
+def in_parts(whole: Path) -> None:
+    """A file of weights, replaced by two parts and their index as large models have them."""
+    state, names = sorted(load_file(whole).items()), {}
+    for number, part in enumerate((state[::2], state[1::2]), 1):
+        name = f"model-{number:05d}-of-00002.safetensors"
+        save_file(dict(part), whole.parent / name)
+        names |= {key: name for key, _ in part}
+    whole.unlink()
+    (whole.parent / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.released import both_ways, build, drawn_state, images, refusal
+from helpers.released import both_ways, build, drawn_state, images, in_parts, refusal
 from safetensors.torch import load_file, save_file
 
+from bench.experiment.arguments import Setting
+from bench.experiment.plan import plan
+from bench.experiment.request import Request
 from bench.methods.parts.released.diffusers import Config, DiffusersTokenizer
 from bench.methods.parts.released.network import Sides, outline
 from bench.methods.pretrained import Pretrained
@@ -141,3 +144,45 @@ def test_json_that_is_none_is_one_line(tmp_path: Path) -> None:
     for text, words in (("{", "not JSON"), ("[" * 99999, "not JSON"), ("[]", "not a mapping"), ("\x93", "not JSON")):
         method.config.write_text(text)
         assert words in refusal(method)
+
+
+def test_a_folder_is_read_whole_or_in_parts(tmp_path: Path) -> None:
+    method, _ = written(tmp_path)
+    assert method.weights is not None
+    expected = both_ways(build(method), images(2, 3, 16, 16))
+    method.weights.rename(tmp_path / "model.safetensors")
+    for prepare in (lambda _: None, in_parts):
+        prepare(tmp_path / "model.safetensors")
+        found, decoded = both_ways(build(Pretrained(tmp_path)), images(2, 3, 16, 16))
+        assert torch.equal(found, expected[0])
+        assert torch.equal(decoded, expected[1])
+    index = tmp_path / "model.safetensors.index.json"
+    for content, words in (
+        ("[]", "no index of a model's parts"),
+        ('{"weight_map": {"a": "../b.safetensors"}}', "which is not in its folder"),
+        ('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}', "damaged, or lacks"),
+        ('{"weight_map": {"a": "none.safetensors"}}', "No such file"),
+    ):
+        index.write_text(content)
+        assert words in refusal(Pretrained(tmp_path))
+    index.unlink()
+    assert "name one by --set pretrained.weights=FILE" in refusal(Pretrained(tmp_path))
+    for part in tmp_path.glob("*.safetensors"):
+        part.unlink()
+    assert "holds no weights" in refusal(Pretrained(tmp_path))
+
+
+def test_a_key_counts_all_files_of_a_folder(tmp_path: Path) -> None:
+    written(tmp_path)
+    request = Request(("pretrained",), ("reconstruction",), settings=(Setting("pretrained", "weights", str(tmp_path)),))
+
+    def planned() -> tuple[str, object]:
+        cell = next(cell for cell in plan(request) if cell.tokenizer)
+        return cell.key, cell.method_used.arguments["weights"]
+
+    key, told = planned()
+    assert isinstance(told, dict)
+    assert told["folder"] == tmp_path.name
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert planned()[0] != key

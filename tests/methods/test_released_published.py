@@ -245,5 +245,5 @@ def test_llamagens_weights_with_the_configuration_of_its_hub_page(tmp_path: Path
 
 
 def test_a_parts_list_is_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cut_out_tokenizer"):
+    with pytest.raises(DataError, match="give the folder"):
         build(Pretrained(tmp_path / "model.safetensors.index.json"))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.released import both_ways, build, drawn_state, images, refusal
+from helpers.released import both_ways, build, drawn_state, images, in_parts, refusal
 from safetensors.torch import load_file, save_file
 
 from bench.methods.pretrained import Pretrained
-from bench.system.files import ROOT
 from bench.system.torchvision_ops import make_importable
 
 make_importable()
@@ -134,30 +130,13 @@ def test_a_tokenizer_by_itself(tmp_path: Path) -> None:
     assert build(method).codebook.shape == (24, 8)
 
 
-def test_one_cut_out_of_a_model_in_parts_is_the_same(tmp_path: Path) -> None:
+def test_a_model_in_parts_is_read_from_its_folder(tmp_path: Path) -> None:
     vqvae = made("emu3", EMU3)
     whole = written(tmp_path, "emu3", vqvae, EMU3)
     assert whole.weights is not None
-    state = sorted(load_file(whole.weights).items())
-    names = {}
-    for number, part in enumerate((state[::2], state[1::2])):
-        save_file(dict(part), tmp_path / f"part-{number}.safetensors")
-        names |= {name: f"part-{number}.safetensors" for name, _ in part}
     expected = both_ways(build(whole), PICTURES)
-    whole.weights.unlink()
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
-    command = [
-        sys.executable,
-        str(ROOT / "scripts/cut_out_tokenizer.py"),
-        str(tmp_path),
-        str(tmp_path / "cut.safetensors"),
-    ]
-    search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": search}
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert ran.returncode == 0, ran.stderr
-    assert not any("language_model" in name for name in load_file(tmp_path / "cut.safetensors"))
-    found, decoded = both_ways(build(Pretrained(tmp_path / "cut.safetensors", whole.config)), PICTURES)
+    in_parts(whole.weights)
+    found, decoded = both_ways(build(Pretrained(tmp_path)), PICTURES)
     assert torch.equal(found, expected[0])
     torch.testing.assert_close(decoded, expected[1])
 

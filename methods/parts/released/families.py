@@ -11,7 +11,7 @@ from bench.errors import DataError
 from bench.methods.parts.released import chameleon, diffusers, emu3, ibq, janus, llamagen, magvit2, taming
 from bench.methods.parts.released.config import read_config
 from bench.methods.parts.released.network import ReleasedTokenizer, Sides, Source
-from bench.methods.parts.released.weights import Weights, cut, read_weights
+from bench.methods.parts.released.weights import IN_MODEL, Weights, cut, read_weights
 
 
 class Family(NamedTuple):
@@ -40,9 +40,6 @@ CLASSES = {
     "ibqgan_pretrain.IBQ": "ibq",
 }
 """The last two parts of a `class_path`, as SEED-Voken's yaml has it."""
-
-IN_MODEL = ("model.vqmodel.", "vqmodel.")
-"""Before the names of a tokenizer's weights among those of a whole model of transformers."""
 
 
 class Found(NamedTuple):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from bench.errors import DataError
+from bench.methods.parts.released.folder import INDEX
 
 INERT = ("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "argparse.Namespace")
 """Classes that checkpoints name beside their weights: a key of old Lightning's callbacks, LlamaGen's arguments."""
@@ -25,6 +27,9 @@ AVERAGES = "model_ema."
 
 COUNTERS = ("decay", "num_updates")
 """What stands beside those averages."""
+
+IN_MODEL = ("model.vqmodel.", "vqmodel.")
+"""Before the names of a tokenizer's weights among those of a whole model of transformers."""
 
 NO_PART = ("loss.", "inception_model.", "lpips_vgg.", "lpips_alex.")
 """Weights of training or measuring that come with a tokenizer's: discriminators, perceptual distances."""
@@ -47,12 +52,11 @@ def read_weights(path: Path) -> Weights:
     Raises:
         DataError: the file is missing, damaged or holds something else, or wants code to run, which is refused.
     """
-    if path.name.endswith(".safetensors.index.json"):
-        raise DataError(f"{path}: names parts of a model; first python scripts/cut_out_tokenizer.py {path.parent} FILE")
-    if path.suffix not in READERS:
+    read = _read_parts if path.name.endswith(INDEX) else READERS.get(path.suffix)
+    if read is None:
         raise DataError(f"{path}: none of {', '.join(READERS)}")
     try:
-        found, averaged = READERS[path.suffix](path)
+        found, averaged = read(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     if not isinstance(found, dict):
@@ -132,6 +136,26 @@ def _read_safetensors(path: Path) -> tuple[Any, bool]:
         return load_file(path), False
     except SafetensorError as error:
         raise DataError(f"{path}: damaged, or not safetensors: {error}") from error
+
+
+def _read_parts(index: Path) -> tuple[Any, bool]:
+    """The weights of a model in parts that lie beside the index; of a whole model those of its tokenizer alone."""
+    try:
+        places = {str(name): str(place) for name, place in json.loads(index.read_bytes())["weight_map"].items()}
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{index}: no index of a model's parts: {error!r:.100}") from error
+    outside = [place for place in places.values() if Path(place).name != place]
+    if outside:
+        raise DataError(f"{index}: names {outside[0]!r:.100}, which is not in its folder")
+    names = [name for name in places if name.startswith(IN_MODEL)] or list(places)
+    state: dict[str, Tensor] = {}
+    for place in sorted({places[name] for name in names}):
+        try:
+            with safe_open(index.parent / place, "pt") as part:
+                state |= {name: part.get_tensor(name) for name in names if places[name] == place}
+        except SafetensorError as error:
+            raise DataError(f"{index.parent / place}: damaged, or lacks what {index.name} names: {error}") from error
+    return state, False
 
 
 READERS = {
