@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -15,10 +13,10 @@ from bench.contracts.arguments import Count, Weight
 from bench.contracts.codes import lookup
 from bench.contracts.method import Batch, Method, Quantized, TextEncoder, Tokenizer
 from bench.errors import UsageError
+from bench.methods.cvq import ClusterQuantizer
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.latent_tokens import LatentDecoder, LatentEncoder
-from bench.methods.parts.nearest import nearest_codes
-from bench.methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows, uniform_codebook
+from bench.methods.parts.vector_quantizer import Quantizer
 from bench.presets import Preset
 from bench.registry import methods
 from bench.system import ranks
@@ -44,28 +42,6 @@ SIZES = {
     "taming": Sizes(width=512, layers=8, heads=8),  # TiTok-S
     "light": Sizes(width=96, layers=4, heads=3),  # as many parameters as the light network: 0.94 and 0.96 million
 }
-
-
-class CosineQuantizer(Quantizer):
-    """Nearest code after both are scaled to length one, learned by the codebook loss, as released."""
-
-    def __init__(self, codes: int, width: int, beta: float) -> None:
-        super().__init__()
-        self.beta = beta
-        self.vectors = nn.Parameter(uniform_codebook(codes, width))
-
-    @property
-    def codebook(self) -> Tensor:  # type: ignore[override]  # computed, where others store it
-        """Code vectors [K, D], each of length one."""
-        return F.normalize(self.vectors.float(), dim=1)
-
-    @override
-    def forward(self, z: Tensor) -> Quantized:
-        with torch.autocast(z.device.type, enabled=False):
-            rows, codebook = F.normalize(to_rows(z), dim=1), self.codebook
-            indices = nearest_codes(rows.detach(), codebook.detach())
-            codes = F.embedding(indices, codebook)
-            return to_quantized(z, rows, codes, indices, codebook_loss(rows, codes, self.beta, legacy=False))
 
 
 class LatentTokenizer(Tokenizer):
@@ -117,12 +93,15 @@ class TiTok(Method):
     has about as many parameters and costs two to three times as much a step.
 
     As there: patches and learned latent tokens in one transformer, of which the tokens alone are kept and quantized; a
-    second one in which a mask token a patch reads them; codes of length one, beta on the commitment term. What differs:
+    second one in which a mask token a patch reads them. What differs:
 
     - It is trained in one stage, on pixels, under the objective that all share. TiTok's first stage learns the codes
       of a MaskGIT-VQGAN, whose weights are no part of this project, and its second one fine-tunes that one's decoder.
-      One stage is what the authors' later TA-TiTok has (arXiv:2501.07730), with the output layers used here.
-    - Codes are as wide as those of the other methods (12 there), and there is no class token, which nothing reads.
+      One stage is what the authors' later TA-TiTok has (arXiv:2501.07730). Its output layers and its quantizer are used
+      here: the nearest code by distance, beta on the commitment term, and rarely chosen codes move to their nearest
+      features, as in `cvq` with `anchor=closest`. TA-TiTok's captions are not read.
+    - Codes are as wide as those of the other methods (12 and 64 there), and there is no class token, which nothing
+      reads.
     - Weights start as torch's layers do. The released start, a deviation of 0.02, is about that at its width of 512;
       at 96 it is so small that all images get the same tokens and nothing is learned.
     - Adam has the learning rate of the preset, which was not chosen for transformers.
@@ -154,5 +133,5 @@ class TiTok(Method):
             raise UsageError(f"titok: no sizes for the backbone {preset.backbone!r}; known: {', '.join(SIZES)}")
         codes = preset.codes if self.codes is None else self.codes
         tokens = preset.grid**2 if self.tokens is None else self.tokens
-        quantizer = CosineQuantizer(codes, preset.width, self.beta)
+        quantizer = ClusterQuantizer(codes, preset.width, self.beta, "l2", "closest", contrastive=False)
         return LatentTokenizer(preset, tokens, quantizer, AdversarialObjective(preset, self.perceptual))
