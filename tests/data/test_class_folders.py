@@ -81,7 +81,7 @@ def test_a_test_folder_without_classes_is_named_and_not_read(tmp_path: Path) -> 
     photographs(tmp_path / "test", range(50, 53))
     report = check("imagenet", tmp_path)
     assert images(report)["test"] == 8
-    assert "not read: 3 images in test/" in report.remarks
+    assert "not read: 3 images in test/" in report.unused
     assert "the validation images are the test split" in report.remarks[0]
 
 
@@ -152,7 +152,7 @@ def test_other_files_in_a_class_are_no_images(tmp_path: Path) -> None:
     (root / "train/empty").mkdir()
     report = check("imagenet", root)
     assert sum(images(report).values()) == 56
-    assert report.remarks[1:] == [
+    assert report.unused == [
         "not read: 1 images of kinds that are not read (.heic)",
         "not read: images outside of the folders of classes: train/loose.jpg",
         "folders without images are no classes: train/empty",
@@ -189,7 +189,7 @@ def test_images_of_imagenets_kaggle_page(tmp_path: Path) -> None:
     root = kaggle(tmp_path, rows)
     report = check("imagenet", root)
     assert images(report)["test"] == 6
-    assert "not read: 6 images in ILSVRC/" in report.remarks
+    assert "not read: 6 images in ILSVRC/" in report.unused
     told = {
         example.image.name: example.questions[0].answer for example in ImageNet(root=root).read_listing("test").examples
     }
@@ -230,7 +230,7 @@ def test_tiny_imagenet(tmp_path: Path) -> None:
     counts = images(report)
     assert counts["train"] + counts["validation"] == 48
     assert counts["test"] == 6
-    assert "not read: 6 images in test/" in report.remarks
+    assert "not read: 6 images in test/" in report.unused
     assert answers(root) == {"tench", "gold fish"}
 
 
@@ -287,7 +287,7 @@ def test_classes_of_one_name_are_told_apart_and_named(tmp_path: Path) -> None:
     assert answers(root) == {"lifter", "wader", "crane (n00000003)", "bird", "Crane"}
     report = check("imagenet", root)
     assert images(report)["test"] == 20
-    assert report.remarks[-1] == (
+    assert report.unused[-1] == (
         "classes whose first name another one has are called n00000001 'lifter', n00000002 'wader', "
         "n00000003 'crane (n00000003)'"
     )

@@ -57,7 +57,7 @@ def usual(miniatures: Path) -> dict[str, Report]:
 
 
 def unread(report: Report) -> list[str]:
-    return [remark for remark in report.remarks if "not read" in remark]
+    return [remark for remark in report.unused if "not read" in remark]
 
 
 def moved(root: Path, moves: dict[str, str]) -> Path:
@@ -279,7 +279,7 @@ def test_a_folder_of_images_that_is_not_read_is_named(tmp_path: Path) -> None:
     root = written("textcaps", tmp_path)
     shutil.copytree(root / "train_images", root / "test_images")
     report = check("textcaps", root)
-    assert report.remarks == [f"not read: {TRAIN + VALIDATION + TEST} images in test_images/"]
+    assert report.unused == [f"not read: {TRAIN + VALIDATION + TEST} images in test_images/"]
     assert "not read" in as_text(report)
 
 

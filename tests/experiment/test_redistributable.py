@@ -11,7 +11,7 @@ import pytest
 from bench.records.store import RecordStore
 from bench.registry import datasets
 
-WORDS = ("run", "--preset", "smoke", "--engine", "serial", "--device", "cpu", "--methods", "vqvae", "--tasks", "vqa")
+WORDS = ("run", "--preset", "smoke", "--engine", "serial", "--device", "cpu", "--methods", "vqvae", "--tasks")
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in datasets.entries()])
@@ -21,18 +21,16 @@ def test_every_data_set_says_it(name: str) -> None:
     assert entry.load()().redistributable is (not entry.facts.reads_files or name == "textcaps")
 
 
-def test_pictures_and_answers_stay_in_the_cache(
+def test_pictures_stay_in_the_cache(
     bench: Callable[..., subprocess.CompletedProcess[str]], miniatures: Path, tmp_path: Path
 ) -> None:
-    ran = bench(*WORDS, "--datasets", "daquar", "--data-root", str(miniatures))
+    fast = ("--set", "reconstruction.extractors=('tinyclip',)", "--set", "preset.steps=3")
+    ran = bench(*WORDS, "reconstruction", "--datasets", "daquar", "--data-root", str(miniatures), *fast)
     assert ran.returncode == 0, ran.stderr
     records = [r for r in RecordStore(tmp_path / "results").all().records if r.method.name == "vqvae"]
-    assert {record.task for record in records} == {"reconstruction", "vqa"}
-    for record in records:
-        assert record.metrics
-        assert not record.samples
-        assert list((tmp_path / "runs/cache/samples" / record.key).iterdir())
+    (record,) = records
+    assert record.metrics
+    assert not record.samples
+    assert list((tmp_path / "runs/cache/samples" / record.key).glob("*.png"))
     kept = {path.suffix for path in (tmp_path / "results").rglob("*") if path.is_file()}
     assert kept == {".json", ".npz"}
-    written = "".join(path.read_text() for path in (tmp_path / "results").rglob("*.json"))
-    assert "what is the color" not in written

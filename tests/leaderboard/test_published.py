@@ -19,7 +19,7 @@ BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size"
 QUOTES = {
     ROOT / "README.md": ("## Read the board", "## What comes with it"),
     ROOT / "docs/tasks.md": ("## Text to image", "## Completion"),
-    ROOT / "docs/methods.md": ("## Reconstruction", "## Codebook size"),
+    ROOT / "docs/methods.md": ("## Reconstruction", "One training each at"),
 }
 """Where a page begins to quote leaderboard.md, and where it ends."""
 ORDER = "From worst to best, "
