@@ -405,6 +405,21 @@ def test_classes_are_no_splits(classes: tuple[str, ...], tmp_path: Path) -> None
     assert {key.partition("/")[0] for key in in_splits(tmp_path)["test"]} == {"test"}
 
 
+def test_names_of_images_that_are_splits(tmp_path: Path) -> None:
+    train, test = images(tmp_path, "photos/train_{}.png", 20), images(tmp_path, "photos/Test-{}.png", 8)
+    found = in_splits(tmp_path)
+    assert found["test"] == set(test)
+    assert found["train"] | found["validation"] == set(train)
+    assert "splits are what the images are named after" in told(tmp_path)
+
+
+def test_some_names_that_hold_a_split_s_word_are_photographs(tmp_path: Path) -> None:
+    images(tmp_path, "photo_{}.png", 20)
+    images(tmp_path, "steam_train_{}.png", 5)
+    images(tmp_path, "test_tube_{}.png", 5)
+    assert "splits were drawn by hash" in told(tmp_path)
+
+
 def test_images_outside_the_splits_are_named(tmp_path: Path) -> None:
     for folder in ("train", "test"):
         images(tmp_path, f"{folder}/{{}}.png", 12)

@@ -14,7 +14,7 @@ from bench.data.reading.own_lists import read_rows
 from bench.data.reading.own_names import Names
 from bench.data.reading.own_use import decide
 from bench.data.reading.paths import ARCHIVES, inside, printable
-from bench.data.reading.places import told_by_folders
+from bench.data.reading.places import told_by_folders, told_by_names
 from bench.data.reading.problems import Kind, counted, some
 from bench.data.reading.walk import Found
 from bench.errors import DataError
@@ -58,7 +58,11 @@ def _with_images(root: Path, files: list[Found]) -> OwnFolder:
     for file in sorted(files, key=lambda file: (file.base != root, file.name.split("/"))):
         once.setdefault((told[_folder(printable(file.name))], file.real), file)
     images = {printable(file.name): file for file in once.values()}
-    return OwnFolder({key: told[_folder(key)] for key in images}, images=images)
+    by_folder = {key: told[_folder(key)] for key in images}
+    by_name = told_by_names(images)
+    if by_name and not any(by_folder.values()):
+        return OwnFolder(by_name, images=images, told_by="images")
+    return OwnFolder(by_folder, images=images)
 
 
 def _folder(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
 
 from bench.data.reading.splits import Division, divide, told_by, told_exactly
 
@@ -18,6 +19,17 @@ def told_by_folders(folders: Collection[str]) -> dict[str, str | None]:
     within = {folder: _uppermost(folder, told_by) for folder in folders}
     few = 2 * sum(split is not None for split in within.values()) < len(folders)
     return exact if few or {*exact.values()} - {"train", None} else within
+
+
+def told_by_names(keys: Collection[str]) -> dict[str, str | None]:
+    """For each image the split that its own name tells ("test_001.jpg"); nothing unless these make splits.
+
+    At least half of the images have to be named so, some of them for training: "steam_train.jpg" is a photograph.
+    """
+    told = {key: told_by(PurePosixPath(key).stem) for key in keys}
+    named = {*told.values()} - {None}
+    half = 2 * sum(split is not None for split in told.values()) >= len(told)
+    return told if half and "train" in named and len(named) > 1 else {}
 
 
 def told_by_path(path: str) -> str | None:
