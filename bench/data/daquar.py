@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import AnsweredQuestion, Example, ImageFile, Listing
-from bench.data.reading.paths import clean, find, find_optional, read_text
+from bench.data.reading.paths import clean, find, find_innermost, find_optional, read_text
 from bench.data.reading.problems import Kind
 from bench.data.reading.splits import validation_of
 from bench.errors import DataError
@@ -91,7 +91,7 @@ def _questions(root: Path, answers: str, part: str) -> Path:
 
 
 def _images(root: Path) -> Path:
-    return find(root, *IMAGES)
+    return find_innermost(root, *IMAGES)
 
 
 def _read(path: Path, listing: Listing) -> dict[str, list[AnsweredQuestion]]:

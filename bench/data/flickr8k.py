@@ -15,15 +15,18 @@ from bench.data.reading import entities
 from bench.data.reading.base import FromFiles
 from bench.data.reading.examples import Example, ImageFile, Listing
 from bench.data.reading.flickr_captions import read_captions
-from bench.data.reading.paths import find, find_optional, read_text
+from bench.data.reading.json_rows import field, rows
+from bench.data.reading.paths import find, find_innermost, find_optional, read_text
 from bench.data.reading.problems import some
-from bench.data.reading.splits import drawn
+from bench.data.reading.splits import drawn, told_exactly
 from bench.errors import DataError
 from bench.registry import datasets
 
 IMAGES = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
 CAPTIONS = ("Flickr8k.token.txt", "captions.txt")
 LISTS = {"train": "trainImages", "validation": "devImages", "test": "testImages"}
+KARPATHY = "dataset_flickr8k.json"
+"""A list of Karpathy's (cs.stanford.edu/people/karpathy/deepimagesent) that has the official splits as well."""
 ENTITIES = "Flickr30kEntities"
 
 
@@ -32,8 +35,9 @@ ENTITIES = "Flickr30kEntities"
 class Flickr8k(FromFiles):
     """8,000 photographs with five human captions each; phrases and boxes where Flickr30k Entities is there.
 
-    The owners' tree, or the re-upload's Images/ and captions.txt. An expression is a phrase of a caption; where several
-    boxes belong to it, its box is the least that holds them all (Rohrbach et al. 2016, arXiv:1511.03745).
+    The owners' tree, or the re-upload's Images/ and captions.txt; the official splits, from the owners' lists or from
+    Karpathy's dataset_flickr8k.json. An expression is a phrase of a caption; where several boxes belong to it, its box
+    is the least that holds them all (Rohrbach et al. 2016, arXiv:1511.03745).
 
     entities: the folder of Flickr30k Entities' Annotations/ and Sentences/; else they are looked for among this data
     set's files. Images are stretched to squares: a crop would cut away what phrases point at.
@@ -57,9 +61,9 @@ class Flickr8k(FromFiles):
 
     @override
     def sources(self, root: Path) -> Sequence[Path]:
-        lists = [path for split in LISTS if (path := _list(root, split))]
+        lists = [path for path in (*(_list(root, split) for split in LISTS), find_optional(root, KARPATHY)) if path]
         boxes = [] if self.lacks("boxes") else list(self._entities(root))
-        return [find(root, *IMAGES), find(root, *CAPTIONS), *lists, *boxes]
+        return [find_innermost(root, *IMAGES), find(root, *CAPTIONS), *lists, *boxes]
 
     @override
     def lacks(self, kind: str) -> str | None:
@@ -76,8 +80,8 @@ class Flickr8k(FromFiles):
         if _lists(root):
             return ""
         return (
-            "splits were drawn by hash of the names: Flickr_8k.trainImages.txt, .devImages.txt and .testImages.txt, "
-            "which are the official ones, are not there"
+            "splits were drawn by hash of the names: neither Flickr_8k.trainImages.txt, .devImages.txt and "
+            f".testImages.txt, which are the official ones, nor {KARPATHY} are there"
         )
 
     @override
@@ -94,7 +98,7 @@ class Flickr8k(FromFiles):
     def listing(self, root: Path, split: str) -> Listing:
         listing = Listing()
         captions = read_captions(find(root, *CAPTIONS), listing.problems)
-        images = find(root, *IMAGES)
+        images = find_innermost(root, *IMAGES)
         official = _lists(root)
         own = official[split] if official else [key for key, part in drawn(captions).items() if part == split]
         boxes = None if self.lacks("boxes") else entities.Reader(*self._entities(root))
@@ -125,7 +129,8 @@ def _lists(root: Path) -> dict[str, list[str]]:
     """
     paths = {split: _list(root, split) for split in LISTS}
     if not any(paths.values()):
-        return {}
+        path = find_optional(root, KARPATHY)
+        return _karpathys(path) if path else {}
     lists: dict[str, list[str]] = defaultdict(list)
     for split, path in paths.items():
         if path is None:
@@ -136,3 +141,14 @@ def _lists(root: Path) -> dict[str, list[str]]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{root}: {some(twice)} in two of the lists of splits, or twice in one")
     return dict(lists)
+
+
+def _karpathys(path: Path) -> dict[str, list[str]]:
+    """Names of the images of each split in Karpathy's list. Raises `DataError` where it is no such list."""
+    lists: dict[str, list[str]] = {split: [] for split in LISTS}
+    for row in rows(path, "images"):
+        split = told_exactly(field(row, "split", str, path))
+        if split is None:
+            raise DataError(f"{path}: {field(row, 'split', str, path)!r:.40} is no split")
+        lists[split].append(field(row, "filename", str, path))
+    return lists

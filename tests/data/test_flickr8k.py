@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from bench.errors import DataError
 
 def scene_of(name: str) -> Scene:
     return Scene(int(name.partition("_")[2].removesuffix(".jpg"), 16))
+
+
+def names_of(root: Path, split: str) -> list[str]:
+    return [example.key for example in Flickr8k(root=root).read_listing(split).examples]
 
 
 @pytest.fixture
@@ -108,6 +113,29 @@ def test_the_re_upload_has_no_lists_of_splits(miniatures: Path, tmp_path: Path) 
     captions = {e.key: e.captions for split in dataset.splits for e in dataset.read_listing(split).examples}
     assert captions[names[0]] == (*(f"seen, {k} ." for k in range(5)), "a comma, not in quotes .")
     assert "splits were drawn by hash of the names" in as_text(check("flickr8k", root))
+
+
+def test_karpathys_list_has_the_official_splits(root: Path) -> None:
+    wanted = {split: names_of(root, split) for split in ("train", "validation", "test")}
+    rows = [
+        {"filename": name, "split": {"validation": "val"}.get(split, split), "sentences": []}
+        for split, names in wanted.items()
+        for name in names
+    ]
+    for path in (root / "Flickr8k_text").glob("*Images.txt"):
+        path.unlink()
+    put(root / "dataset_flickr8k.json", json.dumps({"images": rows, "dataset": "flickr8k"}))
+    assert {split: names_of(root, split) for split in wanted} == wanted
+    put(root / "dataset_flickr8k.json", json.dumps({"images": [{"filename": "a.jpg", "split": "restval"}]}))
+    with pytest.raises(DataError, match="'restval' is no split"):
+        Flickr8k(root=root).read_listing("train")
+
+
+def test_a_folder_in_a_folder_of_its_name(root: Path) -> None:
+    (root / "Flicker8k_Dataset").rename(root / "inner")
+    (root / "Flicker8k_Dataset").mkdir()
+    (root / "inner").rename(root / "Flicker8k_Dataset/Flicker8k_Dataset")
+    assert check("flickr8k", root).sound
 
 
 def test_half_of_the_lists_is_an_error(root: Path) -> None:

@@ -86,6 +86,14 @@ def find(root: Path, *names: str) -> Path:
     raise DataError(f"{' or '.join(str(root / name) for name in names)} is missing{hint}")
 
 
+def find_innermost(root: Path, *names: str) -> Path:
+    """As `find`, a folder; of one that holds nothing but a folder of the same name, which unpacking makes, that one."""
+    folder = find(root, *names)
+    while (folder / folder.name).is_dir() and len(entries_of(folder)) == 1:
+        folder = folder / folder.name
+    return folder
+
+
 def find_optional(root: Path, *names: str) -> Path | None:
     """As `find`; None where there is none. Raises `DataError` where several are equally deep."""
     for name in names:
