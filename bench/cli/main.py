@@ -365,8 +365,8 @@ def data_check(
     for path in plugin or []:
         registry.add_plugin(path)
     settings = [parse_setting(text) for text in setting or []]
-    for other in (one.name for one in settings if one.name != name):
-        raise UsageError(f"--set {other}....: only arguments of {name} count here")
+    for other in (one for one in settings if one.name != name):
+        raise UsageError(f"--set {other.name}.{other.argument}: only arguments of {name} can be set here")
     report = check.check(name, **resolve(check.loader(name), {"size": check.SIZE, "root": root}, settings))
     print(check.as_json(report) if as_json else check.as_text(report))
     raise typer.Exit(0 if report.sound else 1)

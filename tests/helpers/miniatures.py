@@ -303,7 +303,7 @@ def webdataset(root: Path) -> None:
 def flickr8k(root: Path) -> None:
     """Ordinary images; one caption list names an image that is not there; phrases of three images have no box."""
     parts = {"train": range(TRAIN), "dev": range(1_000, 1_000 + VALIDATION), "test": for_testing()}
-    rows = ["2258277193_586949ec62.jpg.1#0\ta photograph that is not in the set ."]
+    rows = ["77_0123456789.jpg.1#0\ta photograph that is not in the set ."]
     for part, numbers in parts.items():
         names = [f"{number + 10}_{number:08x}.jpg" for number in numbers]
         put(root / f"Flickr8k_text/Flickr_8k.{part}Images.txt", "\n".join(names) + "\n")
