@@ -6,53 +6,34 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.arguments import Count, Weight
-from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.contracts.method import Method, TextEncoder
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
-from bench.methods.parts.nearest import nearest_codes
+from bench.methods.parts.projected_codebook import ProjectedCodebook
 from bench.methods.parts.sinkhorn import normalised_cost, transport_plan
-from bench.methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows
 from bench.presets import Preset
 from bench.registry import methods
 
 
-class TransportQuantizer(Quantizer):
+class TransportQuantizer(ProjectedCodebook):
     """In training a feature gets the code with its largest share in a transport plan of the batch, else the nearest.
 
     The codes are learned vectors behind one learned linear layer, as released. It holds N x K shares.
     """
 
     def __init__(self, codes: int, width: int, beta: float, sharpness: float, iterations: int) -> None:
-        super().__init__()
-        self.beta, self.sharpness, self.iterations = beta, sharpness, iterations
-        self.vectors = nn.Parameter(torch.randn(codes, width))
-        self.layer = nn.Linear(width, width)
+        super().__init__(nn.Parameter(torch.randn(codes, width)), width, beta)
+        self.sharpness, self.iterations = sharpness, iterations
         nn.init.normal_(self.layer.weight, std=width**-0.5)
 
-    @property
-    def codebook(self) -> Tensor:  # type: ignore[override]  # computed, where others store it
-        """Code vectors [K, D], float32 under autocast too."""
-        with torch.autocast(self.vectors.device.type, enabled=False):
-            return self.layer(self.vectors)
-
     @override
-    def forward(self, z: Tensor) -> Quantized:
-        with torch.autocast(z.device.type, enabled=False):
-            rows, codebook = to_rows(z), self.codebook
-            indices = self.choose(rows.detach(), codebook.detach())
-            codes = F.embedding(indices, codebook)
-            loss = codebook_loss(rows, codes, self.beta, legacy=True)
-            return to_quantized(z, rows, codes, indices, loss)
-
     def choose(self, rows: Tensor, codebook: Tensor) -> Tensor:
-        """Indices int64 [N] of the codes [K, D] that rows [N, D] get."""
         if not self.training:
-            return nearest_codes(rows, codebook)
+            return super().choose(rows, codebook)
         cost = normalised_cost(torch.cdist(rows, codebook))
         return transport_plan(cost, self.sharpness, self.iterations).argmax(1)
 

@@ -15,12 +15,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from bench.contracts.arguments import Weight
-from bench.contracts.method import Method, Quantized, TextEncoder
+from bench.contracts.method import Method, TextEncoder
 from bench.errors import DataError
 from bench.methods.parts.adversarial import AdversarialObjective, Perceptual
 from bench.methods.parts.autoencoder import Autoencoder
-from bench.methods.parts.nearest import nearest_codes
-from bench.methods.parts.vector_quantizer import Quantizer, codebook_loss, to_quantized, to_rows
+from bench.methods.parts.projected_codebook import ProjectedCodebook
 from bench.presets import Preset
 from bench.registry import methods
 from bench.system import untrusted
@@ -32,41 +31,22 @@ LARGEST = 2**30
 """Bytes of a file: the released codebook, 100,000 vectors 768 wide, takes a third of it."""
 
 
-class ProjectedCodebook(Quantizer):
-    """Nearest-neighbour quantizer whose codes are frozen vectors behind a learned linear layer.
+class FrozenVectors(ProjectedCodebook):
+    """The plain quantizer of vectors that are frozen.
 
     vectors: float32 [K, F]. They are centred and scaled to variance 1, and the layer starts so that the codes are
     centred on 0 with the mean square of U(-1/K, 1/K): where other codebooks start and what the light encoder's first
     features are made to be near. Codes far larger than the features would be out of their reach.
     """
 
-    vectors: Tensor
-
     def __init__(self, vectors: Tensor, width: int, beta: float) -> None:
-        super().__init__()
-        self.beta = beta
         centred = vectors - vectors.mean(0)
-        self.register_buffer("vectors", centred / centred.std(), persistent=False)
-        self.layer = nn.Linear(vectors.shape[1], width)
+        super().__init__(centred / centred.std(), width, beta)
         nn.init.normal_(self.layer.weight)
         with torch.no_grad():
             size = F.linear(self.vectors, self.layer.weight).square().mean().sqrt()
             self.layer.weight.div_(3**0.5 * len(vectors) * size)
             self.layer.bias.zero_()
-
-    @property
-    def codebook(self) -> Tensor:  # type: ignore[override]  # computed, where others store it
-        """Code vectors [K, D], float32 under autocast too."""
-        with torch.autocast(self.vectors.device.type, enabled=False):
-            return self.layer(self.vectors)
-
-    @override
-    def forward(self, z: Tensor) -> Quantized:
-        with torch.autocast(z.device.type, enabled=False):
-            rows, codebook = to_rows(z), self.codebook
-            indices = nearest_codes(rows.detach(), codebook.detach())
-            codes = F.embedding(indices, codebook)
-            return to_quantized(z, rows, codes, indices, codebook_loss(rows, codes, self.beta, legacy=True))
 
 
 def read_vectors(path: Path) -> Tensor:
@@ -103,7 +83,7 @@ class VqGanLc(Method):
     - The vectors are those of the file. The paper has CLIP ViT-L/14, ImageNet and K 100,000, clustered class by class.
       `scripts/make_codebook.py` clusters what a feature extractor of `bench/features` sees in the training images of a
       data set, all together.
-    - Codes are as wide as those of the other methods (8 there), and start centred and small (see `ProjectedCodebook`).
+    - Codes are as wide as those of the other methods (8 there), and start centred and small (see `FrozenVectors`).
 
     Whoever compares it should know what its network was trained on: the codes carry that into the comparison. K is the
     number of vectors in the file. codebook: the file; keys and records hold its sha256. beta: on the codebook term.
@@ -129,6 +109,6 @@ class VqGanLc(Method):
         """
         if not self.codebook:
             raise DataError(f"vqgan-lc {self.missing()}")
-        quantizer = ProjectedCodebook(read_vectors(self.codebook), preset.width, self.beta)
+        quantizer = FrozenVectors(read_vectors(self.codebook), preset.width, self.beta)
         print(f"vqgan-lc: {self.codebook.name} sha256 {sha256_of(self.codebook)}", file=sys.stderr, flush=True)
         return Autoencoder(preset, quantizer, AdversarialObjective(preset, self.perceptual))
