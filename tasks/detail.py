@@ -23,7 +23,7 @@ from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
 from bench.metrics.lpips import lpips
 from bench.registry import tasks
 from bench.tasks.parts import bands
-from bench.tasks.parts.band_scores import EMPTY, Energies, finest_band, kept, psnr_of, ratios
+from bench.tasks.parts.band_scores import CARRIED, EMPTY, Energies, finest_band, kept, psnr_of, ratios
 from bench.tasks.parts.bands import Band, bands_of
 from bench.tasks.parts.decoded import decode_all, decoder_of
 from bench.tasks.parts.samples import markdown_table
@@ -74,7 +74,8 @@ class Detail(Task):
             "detail_kept": "of an image and band, 1 - energy of the error / energy of the original, at least 0; mean "
             f"over the image's bands of more than {EMPTY:.3f} squared levels a value",
             "detail_error, energy_kept": "energies summed over all images before they are divided",
-            "finest_detail": "shortest period of the finest band for which, as for all coarser ones, detail_error < 1",
+            "finest_detail": "shortest period of the finest band for which, as for all coarser ones, detail_error is "
+            f"{CARRIED} or less",
             "psnr, ssim, lpips": "of a band alone (psnr); without all that is finer, rounded to uint8 (ssim, lpips)",
             **image.PROTOCOL,
             **LPIPS_PROTOCOL,

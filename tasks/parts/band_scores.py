@@ -13,6 +13,9 @@ from bench.tasks.parts.bands import Band
 EMPTY = 1 / 12
 """Mean square, in squared levels of 255, of what rounding to 8 bits leaves: an image with less in a band has no detail
 there that could be kept."""
+CARRIED = 0.5
+"""Share of a band's energy that the error may have where the band counts as carried. At 1 the mean of the training
+images would carry detail: it shows where objects mostly are, and so is a little nearer than an image that is flat."""
 
 
 class Energies(NamedTuple):
@@ -31,18 +34,18 @@ def kept(energy: Energies) -> np.ndarray:
 
 
 def finest_band(energy: Energies, octaves: tuple[Band, ...]) -> Band:
-    """The finest band for which, as for all coarser ones, the error is smaller than the originals are.
+    """The finest band that is carried, as all coarser ones are: the error has at most `CARRIED` of its energy.
 
     Raises:
         NotMeasurable: there is none.
     """
     finest = None
     for band, ratio in zip(octaves, ratios(energy.error, energy.original), strict=True):
-        if ratio >= 1:
+        if ratio > CARRIED:
             break
         finest = finest if np.isnan(ratio) else band
     if finest is None:
-        raise NotMeasurable("no band of the originals is carried better than an image that is flat there")
+        raise NotMeasurable(f"no band is carried: the error has more than {CARRIED} of the energy of the originals")
     return finest
 
 

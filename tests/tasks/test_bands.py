@@ -102,10 +102,10 @@ def test_a_blurred_image_loses_the_fine_bands_alone() -> None:
         assert through[0] < passed[number] < through[1]
 
 
-def test_the_finest_band_is_the_last_before_one_that_is_worse_than_nothing() -> None:
+def test_the_finest_band_is_the_last_before_one_of_which_half_is_lost() -> None:
     finest = only(noise(), 4)
-    assert finest_band(energy(noise(), noise() - 0.9 * finest), BANDS) == BANDS[-1]
-    assert finest_band(energy(noise(), noise() - 2 * finest), BANDS) == BANDS[-2]
+    assert finest_band(energy(noise(), noise() - 0.7 * finest), BANDS) == BANDS[-1]  # 0.49 of its energy is wrong
+    assert finest_band(energy(noise(), noise() - 0.72 * finest), BANDS) == BANDS[-2]  # 0.52
     assert finest_band(energy(noise(), noise() - 2 * only(noise(), 2)), BANDS) == BANDS[0]
     with pytest.raises(NotMeasurable, match="no band"):
         finest_band(energy(noise(), noise() - 2 * only(noise(), 1)), BANDS)
