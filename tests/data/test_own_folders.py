@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas
 import pytest
 from helpers.miniatures import put
 from helpers.own_data import COUNT, PICTURES, beside, images, in_splits, jsonl, lines, picture, read, things, told
@@ -70,10 +71,53 @@ def test_masks_are_no_photographs(mask: str, captioned: bool, tmp_path: Path) ->
 
 def test_leftovers_are_no_data(tmp_path: Path) -> None:
     names = beside(tmp_path)
-    for name in ("._0.png", "._0.txt", "__MACOSX/._0.png", ".ipynb_checkpoints/0-checkpoint.png", "Thumbs.db"):
+    left = ("._0.png", "._0.txt", "__MACOSX/._0.png", ".ipynb_checkpoints/0-checkpoint.png", "Thumbs.db")
+    for name in (*left, "@eaDir/0.png", "$RECYCLE.BIN/0.png", "lost+found/0.png"):
         put(tmp_path / name, b"\0\5\x16\7")
     assert read(tmp_path) == things(names)
     told(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        (
+            {"captions/train/0.txt": "thing 0", "captions/test/1.caption": "thing 1"},
+            "2 text files with the name of an image that lies in another folder, not beside it: "
+            "captions/test/1.caption, captions/train/0.txt",
+        ),
+        (
+            {"train.txt": "0.png\n1.png\n", "lists/Test_Images.lst": "2.png\n"},
+            "lists/Test_Images.lst, train.txt: splits are told by folders, or by a column of that name in a list of "
+            "captions",
+        ),
+        (
+            {"karpathy.json": '{"images": []}'},
+            "karpathy.json: a list of captions is called captions or metadata",
+        ),
+        ({"train.zip": "PK"}, "1 archive, to be unpacked: train.zip"),
+    ],
+)
+def test_what_was_meant_as_something_is_told(files: dict[str, str], line: str, tmp_path: Path) -> None:
+    images(tmp_path, "images/{}.png")
+    for name, text in files.items():
+        put(tmp_path / name, text)
+    assert [said for said in told(tmp_path).splitlines() if said.startswith("not read")] == [f"not read: {line}"]
+
+
+@pytest.mark.parametrize("name", ["README.txt", "LICENSE", "classes.txt", "requirements.txt", "images/notes.txt"])
+def test_notes_of_a_set_are_passed_over(name: str, tmp_path: Path) -> None:
+    images(tmp_path, "images/{}.png")
+    put(tmp_path / name, "train on these 30 photographs\n")
+    assert "not read" not in told(tmp_path)
+
+
+def test_images_inside_parquet_are_told(tmp_path: Path) -> None:
+    rows = [{"image": {"bytes": PICTURES[number], "path": f"{number}.png"}, "text": "a"} for number in range(3)]
+    put(tmp_path / "data/train-00000-of-00001.parquet", b"")
+    pandas.DataFrame(rows).to_parquet(tmp_path / "data/train-00000-of-00001.parquet")
+    text = told(tmp_path, sound=False)
+    assert "1 Parquet file with images inside, to be written out as files with a metadata.csv: data/train-" in text
 
 
 def test_kinds_of_images(tmp_path: Path) -> None:

@@ -125,9 +125,21 @@ def _rows_within(value: Any) -> list[Any]:
     return [value]
 
 
+def holds_images(path: Path) -> bool:
+    """Whether a Parquet file has a column of images, as `datasets` stores them: their bytes and their paths."""
+    import pyarrow  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    try:
+        types = parquet.read_schema(path).types
+    except (pyarrow.ArrowException, OSError, ValueError):
+        return False
+    return any(pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 for kind in types)
+
+
 def _parquet(path: Path) -> tuple[Iterator[tuple[int, Any]], tuple[str, ...]]:
     """The columns of a Parquet file that matter, row by row."""
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
     from pyarrow import parquet
 
     try:

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from bench.data.reading import sidecars
-from bench.data.reading.caption_lists import is_like_a_list, is_list
+from bench.data.reading.caption_lists import is_list
 from bench.data.reading.caption_texts import Reading, only_numbers, several_lines
 from bench.data.reading.examples import ENDINGS, UNREAD_ENDINGS
 from bench.data.reading.own import OwnFolder
 from bench.data.reading.own_lists import read_rows
 from bench.data.reading.own_names import Names
+from bench.data.reading.own_unread import unread_files
 from bench.data.reading.own_use import decide
-from bench.data.reading.paths import ARCHIVES, inside, printable
+from bench.data.reading.paths import inside, printable
 from bench.data.reading.places import told_by_folders, told_by_names
 from bench.data.reading.problems import Kind, counted, some
 from bench.data.reading.walk import Found
@@ -33,16 +34,11 @@ def read_folder(root: Path, files: Iterable[Found], how: Reading) -> OwnFolder:
     stems = {stem for key in own.images for stem in sidecars.names_beside(key)}
     beside = {file.name for stem, found in texts.items() if stem in stems for file in found}
     names = Names(own.images)
-    for file in (file for file in rest if file.name not in beside):
-        if is_list(PurePosixPath(file.name).name):
-            read_rows(own, file, names)
-        elif is_like_a_list(file.name):
-            own.passed_by.append(printable(file.name))
-    packed = [printable(file.name) for file in rest if file.name.lower().endswith(ARCHIVES)]
-    if packed:
-        own.remarks.append(f"not read: {counted(len(packed), 'archive')}, to be unpacked: {some(packed)}")
-    if own.passed_by:
-        own.remarks.append(f"not read: {some(own.passed_by)}: a list of captions is called captions or metadata")
+    others = [file for file in rest if file.name not in beside]
+    for file in (file for file in others if is_list(PurePosixPath(file.name).name)):
+        read_rows(own, file, names)
+    unread, own.passed_by = unread_files((file for file in others if not is_list(PurePosixPath(file.name).name)), names)
+    own.remarks += unread
     decide(own)
     return own
 

@@ -47,6 +47,10 @@ class Names:
                 self.by_base[name].append(key)
             self.folders.update(f"{folder}/" for folder in PurePosixPath(key).parents if str(folder) != ".")
 
+    def has(self, stem: str) -> bool:
+        """Whether an image in any folder has this name, which is without an ending."""
+        return _base(stem) in self.by_base
+
     def find(self, name: object, listed_in: str) -> str:
         """The key of the image that a list, of this name below the folder, names.
 

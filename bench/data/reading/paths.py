@@ -14,8 +14,10 @@ from bench.errors import DataError, UsageError
 
 MAX_TEXT_BYTES = 2**28
 ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
-LEFTOVERS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-"""What macOS and Windows leave beside files."""
+LEFTOVERS = frozenset(
+    {"__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir"}
+)
+"""What macOS, Windows, Linux and network storage leave beside files, apart from names that begin with a dot."""
 DEPTH = 3
 """Folders between a data set's folder and what is looked for in it."""
 
