@@ -99,7 +99,7 @@ PRESETS: dict[str, Preset] = {
         generator=Budget(steps=1_600, batch_size=32, learning_rate=3e-3, width=128, layers=3),
     ),
     "photo": Preset(
-        about="photographs on two CPU cores: a quarter of an hour a tokenizer, 64 px",
+        about="photographs on two CPU cores: six to ten minutes a tokenizer, 64 px",
         image_size=64,
         limits={"train": 24_000, "validation": 2_000, "test": 2_000},
         backbone="light",

@@ -39,12 +39,14 @@ class Figures(NamedTuple):
     memory: float
 
 
-def measure(name: str, preset: Preset, settings: list[str], steps: int, device: torch.device) -> Figures:
+def measure(
+    name: str, preset: Preset, settings: list[str], text_encoder: str, steps: int, device: torch.device
+) -> Figures:
     """Time one method after a quarter as many steps to warm up."""
     entry = methods.get(name)
     given = [setting for setting in map(parse_setting, settings) if setting.name == name]
     method = entry.load()(**resolve(entry.load(), dict(entry.facts.arguments), given))
-    encoder = load_text_encoder("tiny-clip", str(device)) if method.needs_text else None
+    encoder = load_text_encoder(text_encoder, str(device)) if method.needs_text else None
     tokenizer: Tokenizer = method.build(preset, "emoji-scenes", encoder)
     tokenizer.to(device).train()
     tokenizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in `bench.experiment.train`
@@ -97,6 +99,7 @@ def main() -> None:
     parser.add_argument("--preset", default="tiny", choices=PRESETS)
     parser.add_argument("--methods", default="vqgan,vqvae,lgvq")
     parser.add_argument("--set", action="append", default=[], metavar="NAME.ARG=VALUE")
+    parser.add_argument("--text-encoder", default="tiny-clip")
     parser.add_argument("--precision", choices=["bf16", "fp32"], help="by default the preset's")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -113,7 +116,7 @@ def main() -> None:
     first_rate = None
     for name in arguments.methods.split(","):
         try:
-            figures = measure(name, preset, arguments.set, arguments.steps, device)
+            figures = measure(name, preset, arguments.set, arguments.text_encoder, arguments.steps, device)
         except BenchError as error:
             print(f"| {name} | not measured: {error} | | | | | |")
             continue
