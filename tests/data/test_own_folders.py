@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas
@@ -118,6 +119,17 @@ def test_images_inside_parquet_are_told(tmp_path: Path) -> None:
     pandas.DataFrame(rows).to_parquet(tmp_path / "data/train-00000-of-00001.parquet")
     text = told(tmp_path, sound=False)
     assert "1 Parquet file with images inside, to be written out as files with a metadata.csv: data/train-" in text
+
+
+def test_parquet_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    images(tmp_path)
+    put(tmp_path / "broken.parquet", "PAR1")
+    os.mkfifo(tmp_path / "pipe.parquet")
+    (tmp_path / "away.parquet").symlink_to("/etc/hostname")
+    assert (
+        "not read: away.parquet, broken.parquet, pipe.parquet: a list of captions is called captions or metadata"
+        in told(tmp_path)
+    )
 
 
 def test_kinds_of_images(tmp_path: Path) -> None:

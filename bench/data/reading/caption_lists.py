@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bench.data.reading.caption_texts import column, columns, is_text, texts_of
 from bench.data.reading.json_rows import parse_json
-from bench.data.reading.paths import read_text
+from bench.data.reading.paths import open_file, read_text
 from bench.data.reading.problems import some
 from bench.data.reading.tables import read_table
 from bench.errors import DataError
@@ -126,12 +126,16 @@ def _rows_within(value: Any) -> list[Any]:
 
 
 def holds_images(path: Path) -> bool:
-    """Whether a Parquet file has a column of images, as `datasets` stores them: their bytes and their paths."""
+    """Whether a Parquet file has a column of images, as `datasets` stores them: their bytes and their paths.
+
+    Of what cannot be read as Parquet, such as a pipe, nothing is known.
+    """
     import pyarrow  # type: ignore[import-untyped]
     from pyarrow import parquet
 
     try:
-        types = parquet.read_schema(path).types
+        with open_file(path) as file:
+            types = parquet.read_schema(file).types
     except (pyarrow.ArrowException, OSError, ValueError):
         return False
     return any(pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 for kind in types)

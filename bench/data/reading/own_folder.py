@@ -34,10 +34,13 @@ def read_folder(root: Path, files: Iterable[Found], how: Reading) -> OwnFolder:
     stems = {stem for key in own.images for stem in sidecars.names_beside(key)}
     beside = {file.name for stem, found in texts.items() if stem in stems for file in found}
     names = Names(own.images)
-    others = [file for file in rest if file.name not in beside]
-    for file in (file for file in others if is_list(PurePosixPath(file.name).name)):
-        read_rows(own, file, names)
-    unread, own.passed_by = unread_files((file for file in others if not is_list(PurePosixPath(file.name).name)), names)
+    others = list[Found]()
+    for file in (file for file in rest if file.name not in beside):
+        if is_list(PurePosixPath(file.name).name):
+            read_rows(own, file, names)
+        else:
+            others.append(file)
+    unread, own.passed_by = unread_files(others, names)
     own.remarks += unread
     decide(own)
     return own

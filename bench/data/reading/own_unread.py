@@ -12,6 +12,7 @@ from bench.data.reading.paths import ARCHIVES, inside, printable
 from bench.data.reading.problems import counted, some
 from bench.data.reading.splits import told_by
 from bench.data.reading.walk import Found
+from bench.errors import DataError
 
 TEXTS = (".txt", ".text", ".caption", ".lst", ".list")
 ARCHIVE, PACKED, SPLITS, ELSEWHERE, LIST = range(5)
@@ -39,10 +40,17 @@ def _kind(file: Found, names: Names) -> int | None:
     path = PurePosixPath(file.name)
     if file.name.lower().endswith(ARCHIVES):
         return ARCHIVE
-    if path.suffix.lower() == ".parquet" and holds_images(inside(file.base, file.below)):
+    if path.suffix.lower() == ".parquet" and _holds_images(file):
         return PACKED
     if path.suffix.lower() in TEXTS and names.has(path.stem):
         return ELSEWHERE
     if path.suffix.lower() in (*TEXTS, "") and told_by(path.stem):
         return SPLITS
     return LIST if is_like_a_list(file.name) else None
+
+
+def _holds_images(file: Found) -> bool:
+    try:
+        return holds_images(inside(file.base, file.below))
+    except DataError:  # a link out of the folder, which is not opened
+        return False
