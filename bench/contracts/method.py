@@ -100,7 +100,7 @@ class WordPredictor(Protocol):
         """int64 [B, L]: start, words, end, then 0."""
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
-        """Logits [B, L, V] over the vocabulary; they mean something where words are masked.
+        """Logits [M, V] over the vocabulary of the M masked words, those of the first caption first.
 
         Args:
             vectors: code vectors [B, h*w, D].

@@ -226,10 +226,19 @@ def test_legacy_moves_beta_from_the_commitment_to_the_codebook() -> None:
 
 
 @pytest.mark.parametrize(("mask_at", "leaks"), [("features", True), ("words", False)])
-def test_a_masked_word_leaks_into_later_positions_unless_masked_before_the_encoder(mask_at: str, leaks: bool) -> None:
+def test_a_masked_word_leaks_into_later_positions_unless_masked_before_the_encoder(
+    mask_at: str, leaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer = guided(mask_at=mask_at)
     seen: list[tuple[Tensor, Tensor]] = []
-    tokenizer.guidance.word_model.register_forward_pre_hook(lambda _module, given: seen.append((given[0], given[2])))
+    model = tokenizer.guidance.word_model
+    decoded = model.decoded
+
+    def note(text: Tensor, visual: Tensor, predict: Tensor, *others: Any) -> Tensor:
+        seen.append((text, predict))
+        return decoded(text, visual, predict, *others)
+
+    monkeypatch.setattr(model, "decoded", note)
     given = batch()
     assert given.text is not None
     quantized = torch.randn(6, SMOKE.width, SMOKE.grid, SMOKE.grid)

@@ -58,7 +58,7 @@ class ReadsCodes(Made):
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
         logits = torch.zeros(*ids.shape, TEXT.vocabulary)
         logits[:, 1:5, IDS] = vectors
-        return logits
+        return logits[predict]
 
 
 class ReadsEndToken(Made):
@@ -70,7 +70,7 @@ class ReadsEndToken(Made):
         features = causal[:, :, None] * F.one_hot(encoded, TEXT.vocabulary)[:, None]  # position, words that it has seen
         features = features.masked_fill(predict[:, :, None, None], 0)
         end = (ids != 0).sum(1) - 1
-        return features[torch.arange(len(ids)), end]
+        return features[torch.arange(len(ids)), end][predict]
 
 
 class Says(Made):
@@ -81,7 +81,7 @@ class Says(Made):
         self.id = TEXT.words[word]
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:
-        return F.one_hot(torch.full_like(ids, self.id), TEXT.vocabulary).float()
+        return F.one_hot(torch.full_like(ids[predict], self.id), TEXT.vocabulary).float()
 
 
 class Notes(Says):
@@ -153,11 +153,10 @@ def test_a_masked_word_is_hidden_from_the_probe(reads_codes: bool) -> None:
     probe = WordProbe(TEXT, codes["train"] if reads_codes else None, HARDLY).eval()
     vectors = codes["test"].vectors(np.arange(1), CPU) if reads_codes else no_codes(np.arange(1), CPU)
     one, other = TEXT.tokenize([" ".join(SPOKEN[:4]), " ".join([SPOKEN[0], SPOKEN[9], *SPOKEN[2:4]])])[:, None]
-    predict = torch.zeros(1, TEXT.length, dtype=torch.bool)
+    first, second = (torch.arange(TEXT.length)[None] == place for place in (1, 2))  # the second word is exchanged
     with torch.inference_mode():
-        assert not torch.equal(*(probe.word_logits(vectors, ids, predict, "words") for ids in (one, other)))
-        predict[0, 2] = True
-        hidden, swapped = (probe.word_logits(vectors, ids, predict, "words") for ids in (one, other))
+        assert not torch.equal(*(probe.word_logits(vectors, ids, first, "words") for ids in (one, other)))
+        hidden, swapped = (probe.word_logits(vectors, ids, second, "words") for ids in (one, other))
     assert torch.equal(hidden, swapped)
 
 

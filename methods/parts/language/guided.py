@@ -63,7 +63,7 @@ class LanguageGuidance(nn.Module):
         """Logits of masked words, see `bench.contracts.method.WordPredictor`."""
         text = self._padded(TextBatch(ids, *self._encode(ids)))
         predict = F.pad(predict, (0, self.length - ids.shape[1]))
-        return self._masked_words(self.vision(vectors), text, predict, mask_at)[:, : ids.shape[1]]
+        return self._masked_words(self.vision(vectors), text, predict, mask_at)
 
     def _padded(self, text: TextBatch) -> TextBatch:
         """The batch padded to full length: released losses average over padding and let it take part in attention."""
@@ -71,12 +71,13 @@ class LanguageGuidance(nn.Module):
         return TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
 
     def _masked_words(self, visual: Tensor, text: TextBatch, predict: Tensor, mask_at: MaskAt) -> Tensor:
-        """Logits [B, L, V] of the masked words of padded captions."""
+        """Logits [M, V] of the M masked words of padded captions."""
         tokens = text.tokens
         if mask_at == "words":
             with torch.no_grad():
                 tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
-        return self.word_model(tokens, visual, predict, text.ids != 0, self.words, self.switches.padding_mask)
+        decoded = self.word_model.decoded(tokens, visual, predict, text.ids != 0, self.switches.padding_mask)
+        return self.word_model.logits(decoded[predict], self.words)
 
     def _global_alignment(self, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches
@@ -85,7 +86,7 @@ class LanguageGuidance(nn.Module):
     def _masked_text(self, visual: Tensor, text: TextBatch) -> Tensor:
         predict = draw_mask(word_positions(text.ids), self.switches.masking)
         logits = self._masked_words(visual, text, predict, self.switches.mask_at)
-        return masked_text_loss(logits, text.ids, predict, self.switches.label_smoothing)
+        return masked_text_loss(logits, text.ids[predict], predict[predict], self.switches.label_smoothing)
 
     def _relationship(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches

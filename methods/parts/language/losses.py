@@ -38,10 +38,10 @@ def masked_text_loss(logits: Tensor, token_ids: Tensor, predict: Tensor, label_s
     """Eq. 6: cross-entropy of the masked words, mean over all that the batch masks; 0 where it masks none.
 
     Args:
-        logits: [B, L, V]. token_ids: int64 [B, L]. predict: bool [B, L], true at masked words.
+        logits: [..., V]. token_ids: int64 [...]. predict: bool [...], true at masked words.
     """
     losses = F.cross_entropy(
-        logits.float().flatten(0, 1), token_ids.flatten(), reduction="none", label_smoothing=label_smoothing
+        logits.float().flatten(0, -2), token_ids.flatten(), reduction="none", label_smoothing=label_smoothing
     )
     return (losses * predict.flatten()).sum() / predict.sum().clamp(min=1)
 

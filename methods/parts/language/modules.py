@@ -109,12 +109,22 @@ class MaskedWordModel(nn.Module):
         """Logits [B, L, V].
 
         Args:
+            words: the frozen word embeddings [V, T]. The others: see `decoded`.
+        """
+        return self.logits(self.decoded(text, visual, predict, real, padding_mask), words)
+
+    def decoded(self, text: Tensor, visual: Tensor, predict: Tensor, real: Tensor, padding_mask: bool) -> Tensor:
+        """What the decoder makes of a masked text, [B, L, T].
+
+        Args:
             text: [B, L, T]. visual: [B, 1 + N, T].
             predict: bool [B, L], masked words. real: bool [B, L], false at padding.
-            words: the frozen word embeddings [V, T].
             padding_mask: ignore padding in self-attention. Released: its mask is everywhere non-zero, so padding
                 takes part, as zero vectors.
         """
         masked = torch.where(predict[..., None], self.mask_tokens.to(text.dtype), text) * real[..., None]
-        decoded = self.decoder(masked, visual, ~real if padding_mask else None)
+        return self.decoder(masked, visual, ~real if padding_mask else None)
+
+    def logits(self, decoded: Tensor, words: Tensor) -> Tensor:
+        """Logits [..., V] at decoded positions [..., T]: those of masked words alone, since V may be 30,000."""
         return self.head(decoded) @ words.T + self.bias

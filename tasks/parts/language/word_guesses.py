@@ -20,19 +20,19 @@ SHOWN = 12
 def guess(
     words: WordPredictor, vectors: Vectors, ids: Tensor, masked: np.ndarray, mask_at: MaskAt, device: torch.device
 ) -> np.ndarray:
-    """The likeliest word at each position, int64 [N, L].
+    """The likeliest word at each masked position, int64 [N, L], 0 elsewhere.
 
     Args:
         words: predicts masked words. vectors: code vectors of the captions' images.
         ids: captions int64 [N, L]. masked: bool [N, L]. mask_at: where the predictor masks them.
     """
-    guesses = np.empty(ids.shape, np.int64)
+    guesses = np.zeros(ids.shape, np.int64)
     for start in range(0, len(ids), BATCH):
         rows = np.arange(start, min(start + BATCH, len(ids)))
         predict = torch.from_numpy(masked[rows]).to(device)
         with torch.inference_mode():
-            logits = words.word_logits(vectors(rows), ids[rows].to(device), predict, mask_at)  # [B, L, V]
-        guesses[rows] = logits.argmax(-1).cpu().numpy()
+            logits = words.word_logits(vectors(rows), ids[rows].to(device), predict, mask_at)  # [M, V]
+        guesses[rows[0] : rows[-1] + 1][masked[rows]] = logits.argmax(-1).cpu().numpy()
     return guesses
 
 

@@ -67,7 +67,7 @@ class WordProbe(nn.Module):
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:  # noqa: ARG002
         """See `bench.contracts.method.WordPredictor`; it has no text encoder, so only words can be masked."""
         with autocast(ids.device):
-            return self.word(self(vectors, ids, predict))
+            return self.word(self(vectors, ids, predict)[predict])
 
 
 def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
