@@ -107,7 +107,10 @@ class ClusterQuantizer(Quantizer):
         if self.anchor == "closest":
             return rows[near.argmax(0)]
         if self.anchor == "probrandom":
-            return rows[torch.multinomial(near.T.softmax(1), 1)[:, 0]]
+            # as torch.multinomial, which draws N numbers for each code where one is enough
+            shares = near.T.softmax(1).cumsum(1)  # [K, N]
+            drawn = torch.rand(len(shares), 1, device=shares.device) * shares[:, -1:]
+            return rows[torch.searchsorted(shares, drawn)[:, 0]]
         # "random": from a pool of K features, of which each batch replaces as many as it has
         fresh = sample_rows(rows, min(len(rows), len(self.pool)))
         self.pool[torch.randperm(len(self.pool), device=rows.device)[: len(fresh)]] = fresh

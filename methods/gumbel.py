@@ -39,9 +39,13 @@ class GumbelQuantizer(Quantizer):
         with torch.autocast(z.device.type, enabled=False):
             logits = self.logits(to_rows(z))
             if self.training:
-                chosen = F.gumbel_softmax(logits, self.temperature(), hard=True)
+                noise = torch.rand_like(logits).log_().neg_().log_()  # -Gumbel; torch's own draws exponentials, slowly
+                soft = ((logits - noise) / self.temperature()).softmax(1)  # [N, K]
                 self.steps += 1
-                indices, codes = chosen.argmax(1), chosen @ self.codebook
+                indices = soft.argmax(1)
+                # straight-through (as F.gumbel_softmax, hard): the chosen code, with the gradient of the soft mixture
+                mixed = soft @ self.codebook.detach()
+                codes = F.embedding(indices, self.codebook) + (mixed - mixed.detach())
             else:
                 indices = logits.argmax(1)
                 codes = F.embedding(indices, self.codebook)
