@@ -15,6 +15,7 @@ from bench.methods.parts.autoencoder import Autoencoder
 from bench.methods.parts.language.losses import draw_mask, global_alignment_loss, masked_text_loss, relationship_loss
 from bench.methods.parts.language.modules import SMALL, CodeTransformer, Head, MaskedWordModel
 from bench.methods.parts.language.variants import Switches
+from bench.methods.parts.language.vocabulary import CHUNK, masked_word_loss
 from bench.system import ranks
 from bench.text.words import word_positions
 
@@ -44,13 +45,15 @@ class LanguageGuidance(nn.Module):
             self.relation_head = Head(width, text.width)
             nn.init.normal_(self.relation_head.linear.weight, std=SMALL)
         self.register_buffer("words", text.word_embeddings.detach().clone(), persistent=False)
+        self.register_buffer("mean_word", text.word_embeddings.detach().mean(0), persistent=False)
         self.words: Tensor
+        self.mean_word: Tensor
 
     @override
     def forward(self, quantized: Tensor, text: TextBatch) -> dict[str, Tensor]:
         """Losses by name for a quantized map [B, D, h, w] and its captions."""
         codes = quantized.flatten(2).transpose(1, 2)
-        visual = self.vision(codes)
+        visual = self.vision.narrow(codes)
         text = self._padded(text)
         parts = {
             "gsa": lambda: self._global_alignment(visual, text),
@@ -63,7 +66,8 @@ class LanguageGuidance(nn.Module):
         """Logits of masked words, see `bench.contracts.method.WordPredictor`."""
         text = self._padded(TextBatch(ids, *self._encode(ids)))
         predict = F.pad(predict, (0, self.length - ids.shape[1]))
-        return self._masked_words(self.vision(vectors), text, predict, mask_at)
+        decoded = self._masked_words(self.vision.narrow(vectors), text, predict, mask_at)
+        return self.word_model.logits(decoded, self.words)
 
     def _padded(self, text: TextBatch) -> TextBatch:
         """The batch padded to full length: released losses average over padding and let it take part in attention."""
@@ -71,29 +75,41 @@ class LanguageGuidance(nn.Module):
         return TextBatch(F.pad(text.ids, (0, missing)), F.pad(text.tokens, (0, 0, 0, missing)), text.sentence)
 
     def _masked_words(self, visual: Tensor, text: TextBatch, predict: Tensor, mask_at: MaskAt) -> Tensor:
-        """Logits [M, V] of the M masked words of padded captions."""
+        """What the decoder makes of the M masked words of padded captions, [M, T]; visual: not projected yet."""
         tokens = text.tokens
         if mask_at == "words":
             with torch.no_grad():
                 tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
-        decoded = self.word_model.decoded(tokens, visual, predict, text.ids != 0, self.switches.padding_mask)
-        return self.word_model.logits(decoded[predict], self.words)
+        count = int(predict.sum(1).max())  # of the caption with most
+        at = predict.int().argsort(dim=1, descending=True, stable=True)[
+            :, :count
+        ]  # [B, Q], masked words first, in order
+        decoded = self.word_model.decoded(
+            tokens, visual, predict, text.ids != 0, self.switches.padding_mask, at, self.vision.projection
+        )
+        return decoded[predict.gather(1, at)]
 
     def _global_alignment(self, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches
-        return global_alignment_loss(visual[:, 0], text.sentence, switches.temperature, switches.gsa_reduction)
+        image = visual[:, 0] @ self.vision.projection
+        return global_alignment_loss(image, text.sentence, switches.temperature, switches.gsa_reduction)
 
     def _masked_text(self, visual: Tensor, text: TextBatch) -> Tensor:
         predict = draw_mask(word_positions(text.ids), self.switches.masking)
-        logits = self._masked_words(visual, text, predict, self.switches.mask_at)
-        return masked_text_loss(logits, text.ids[predict], predict[predict], self.switches.label_smoothing)
+        decoded = self._masked_words(visual, text, predict, self.switches.mask_at)
+        ids, smoothing, model = text.ids[predict], self.switches.label_smoothing, self.word_model
+        if len(self.words) <= CHUNK:
+            return masked_text_loss(model.logits(decoded, self.words), ids, predict[predict], smoothing)
+        return masked_word_loss(model.head(decoded), self.words, self.mean_word, model.bias, ids, smoothing)
 
     def _relationship(self, codes: Tensor, visual: Tensor, text: TextBatch) -> Tensor:
         switches = self.switches
         features = F.embedding(text.ids, self.words) if switches.ras_text == "embeddings" else text.tokens
         valid = text.ids != 0 if switches.ras_specials else word_positions(text.ids)
-        codes = self.relation_head(codes) if switches.ras_head else codes
-        return relationship_loss(codes, visual[:, 1:], features, valid, switches.ras_reduction, switches.ras_sign)
+        with torch.no_grad():  # they only decide an arg-max
+            tokens = visual[:, 1:] @ self.vision.projection
+        head = self.relation_head if switches.ras_head else None
+        return relationship_loss(codes, tokens, features, valid, switches.ras_reduction, switches.ras_sign, head)
 
 
 class LanguageGuided(Tokenizer):

@@ -5,6 +5,7 @@ B images with a caption each, N code positions, L text positions, T text width, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -53,6 +54,7 @@ def relationship_loss(
     valid: Tensor,
     reduction: Reduction = "mean",
     sign: bool = True,
+    head: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Eq. 7-8: the cosines between the codes that words pick shall be those between the words.
 
@@ -60,6 +62,7 @@ def relationship_loss(
 
     Args:
         code_features: [B, N, any width], the codes themselves or what a head makes of them.
+        head: applied to the codes that words pick, [B, L, any width]: what it would make of the others plays no part.
         visual_tokens: [B, N, T]. text_features: [B, L, T].
         valid: bool [B, L]; the other positions count as zero vectors.
         reduction: "mean" over all B x L x L pairs, or "sum" over the pairs and mean over the batch.
@@ -68,8 +71,8 @@ def relationship_loss(
     """
     text = F.normalize(text_features.detach().float(), dim=-1)
     similarity, nearest = (text @ F.normalize(visual_tokens.detach().float(), dim=-1).mT).max(-1)
-    codes = code_features.float().gather(1, nearest[..., None].expand(-1, -1, code_features.shape[-1]))
-    codes = F.normalize(codes, dim=-1) * valid[..., None]
+    codes = code_features.gather(1, nearest[..., None].expand(-1, -1, code_features.shape[-1]))
+    codes = F.normalize((codes if head is None else head(codes)).float(), dim=-1) * valid[..., None]
     if sign:
         codes = codes * similarity.sign()[..., None]
     text = text * valid[..., None]

@@ -7,6 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from bench.methods.parts.language.attention import attend
+from bench.methods.parts.language.dropout import dropout
+
 LAYERS, HEADS = 2, 1
 """Layers and attention heads of the ViT and of the text decoder, in all released configurations."""
 SMALL = 0.01
@@ -48,18 +51,28 @@ class CodeTransformer(nn.Module):
     @override
     def forward(self, codes: Tensor) -> Tensor:
         """Codes [B, N, D] to visual tokens [B, 1 + N, T]; the first is the class token's."""
+        return self.narrow(codes) @ self.projection
+
+    def narrow(self, codes: Tensor) -> Tensor:
+        """Codes [B, N, D] to what `projection` makes visual tokens of, [B, 1 + N, D]."""
         first = self.class_embedding.expand(len(codes), 1, -1)
-        x = torch.cat([first.to(codes.dtype), codes], dim=1) + self.positional_embedding
-        return self.after(self.blocks(self.before(x))) @ self.projection
+        x = self.before(torch.cat([first.to(codes.dtype), codes], dim=1) + self.positional_embedding)
+        for block in self.blocks:
+            assert isinstance(block, nn.TransformerEncoderLayer)
+            normed = block.norm1(x)
+            x = x + attend(block.self_attn, normed, normed)
+            x = x + block.linear2(quick_gelu(block.linear1(block.norm2(x))))
+        return self.after(x)
 
 
 class TextDecoder(nn.Module):
     """Text attends to itself, then to the visual tokens; it adds no positions, the text features have theirs."""
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, rate: float) -> None:
         super().__init__()
+        self.rate = rate
         self.layers = nn.ModuleList(
-            nn.TransformerDecoderLayer(width, HEADS, width, dropout, layer_norm_eps=1e-12, batch_first=True)
+            nn.TransformerDecoderLayer(width, HEADS, width, 0.0, layer_norm_eps=1e-12, batch_first=True)
             for _ in range(LAYERS)
         )
         for weight in self.parameters():
@@ -72,11 +85,35 @@ class TextDecoder(nn.Module):
                     nn.init.uniform_(bias, -(width**-0.5), width**-0.5)
 
     @override
-    def forward(self, text: Tensor, visual: Tensor, padding: Tensor | None) -> Tensor:
-        """Text [B, L, T] and visual tokens [B, 1 + N, T] to [B, L, T]; padding: bool [B, L], positions to ignore."""
+    def forward(
+        self,
+        text: Tensor,
+        visual: Tensor,
+        padding: Tensor | None,
+        at: Tensor | None = None,
+        projection: Tensor | None = None,
+    ) -> Tensor:
+        """Text and visual tokens to decoded text, [B, L, T].
+
+        Args:
+            text: [B, L, T]. visual: tokens [B, 1 + N, T], or [B, 1 + N, D] with the projection [D, T] to them.
+            padding: bool [B, L], positions to ignore.
+            at: int64 [B, Q], the positions that are asked for, so that the last layer goes without the others and the
+                result is [B, Q, T].
+        """
         for layer in self.layers:
-            text = layer(text, visual, tgt_key_padding_mask=padding)
+            assert isinstance(layer, nn.TransformerDecoderLayer)
+            x = text
+            if at is not None and layer is self.layers[-1]:
+                x = text.gather(1, at[..., None].expand(-1, -1, text.shape[2]))
+            x = layer.norm1(x + self._dropout(attend(layer.self_attn, x, text, padding)))
+            x = layer.norm2(x + self._dropout(attend(layer.multihead_attn, x, visual, None, projection)))
+            hidden = self._dropout(F.relu(layer.linear1(x)))
+            text = layer.norm3(x + self._dropout(layer.linear2(hidden)))
         return text
+
+    def _dropout(self, x: Tensor) -> Tensor:
+        return dropout(x, self.rate, self.training)
 
 
 class Head(nn.Module):
@@ -113,18 +150,28 @@ class MaskedWordModel(nn.Module):
         """
         return self.logits(self.decoded(text, visual, predict, real, padding_mask), words)
 
-    def decoded(self, text: Tensor, visual: Tensor, predict: Tensor, real: Tensor, padding_mask: bool) -> Tensor:
+    def decoded(
+        self,
+        text: Tensor,
+        visual: Tensor,
+        predict: Tensor,
+        real: Tensor,
+        padding_mask: bool,
+        at: Tensor | None = None,
+        projection: Tensor | None = None,
+    ) -> Tensor:
         """What the decoder makes of a masked text, [B, L, T].
 
         Args:
-            text: [B, L, T]. visual: [B, 1 + N, T].
+            text: [B, L, T].
             predict: bool [B, L], masked words. real: bool [B, L], false at padding.
             padding_mask: ignore padding in self-attention. Released: its mask is everywhere non-zero, so padding
                 takes part, as zero vectors.
+            visual, at, projection: see `TextDecoder.forward`.
         """
         masked = torch.where(predict[..., None], self.mask_tokens.to(text.dtype), text) * real[..., None]
-        return self.decoder(masked, visual, ~real if padding_mask else None)
+        return self.decoder(masked, visual, ~real if padding_mask else None, at, projection)
 
     def logits(self, decoded: Tensor, words: Tensor) -> Tensor:
         """Logits [..., V] at decoded positions [..., T]: those of masked words alone, since V may be 30,000."""
-        return self.head(decoded) @ words.T + self.bias
+        return F.linear(self.head(decoded), words, self.bias)
