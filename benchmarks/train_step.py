@@ -23,6 +23,7 @@ from bench.experiment.optimizers import optimizers
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
+from bench.system.memory import keep_freed_memory
 from bench.system.precision import autocast, multiplies_bf16
 from bench.text.load import load_text_encoder
 
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
+    keep_freed_memory()  # as jobs of a run do
     preset = PRESETS[arguments.preset]
     preset = dataclasses.replace(preset, precision=arguments.precision or preset.precision)
     device = torch.device(arguments.device)

@@ -40,7 +40,7 @@ class GumbelQuantizer(Quantizer):
             logits = self.logits(to_rows(z))
             if self.training:
                 noise = torch.rand_like(logits).log_().neg_().log_()  # -Gumbel; torch's own draws exponentials, slowly
-                soft = ((logits - noise) / self.temperature()).softmax(1)  # [N, K]
+                soft = (logits - noise).div_(self.temperature()).softmax(1)  # [N, K]
                 self.steps += 1
                 indices = soft.argmax(1)
                 # straight-through (as F.gumbel_softmax, hard): the chosen code, with the gradient of the soft mixture
@@ -61,7 +61,7 @@ class GumbelQuantizer(Quantizer):
 def from_uniform(logits: Tensor) -> Tensor:
     """Mean KL divergence of the positions' code distributions from the uniform one; logits: [N, K]."""
     log_shares = logits.log_softmax(1)
-    return (log_shares.exp() * (log_shares + math.log(logits.shape[1]))).sum(1).mean()
+    return torch.linalg.vecdot(log_shares.exp(), log_shares).mean() + math.log(logits.shape[1])
 
 
 @methods.register("gumbel")

@@ -36,6 +36,7 @@ from bench.system import fingerprint, progress
 from bench.system.claims import Busy, claim
 from bench.system.environment import describe
 from bench.system.files import ROOT
+from bench.system.memory import keep_freed_memory
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
@@ -155,6 +156,7 @@ def _be_the_child(job: Job, setup: Setup, answer: int, printed: int) -> None:
         os.dup2(printed, 2)
         faulthandler.enable()
         signal.signal(signal.SIGTERM, _stop)
+        keep_freed_memory()
         before = set(sys.modules)
         outcome = _outcome(job, setup)
         modules = sorted(set(sys.modules) - before)
