@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 import torch
+from helpers.small_text import SmallText
 from torch import Tensor, nn
 
+from bench.contracts.method import TextBatch
+from bench.methods.lgvq import LgVq
 from bench.methods.parts.language.attention import attend
 from bench.methods.parts.language.dropout import dropout
 from bench.methods.parts.language.losses import masked_text_loss, relationship_loss
 from bench.methods.parts.language.modules import Head, TextDecoder
 from bench.methods.parts.language.vocabulary import CHUNK, masked_word_loss
+from bench.presets import PRESETS
+from bench.system.files import ROOT
 
 
 def gradients(value: Tensor, of: list[Tensor]) -> list[Tensor]:
@@ -94,3 +101,23 @@ def test_dropout_keeps_a_share_and_the_mean(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     assert torch.equal(torch.rand(shape) + 1, x)
     assert torch.equal(dropout(x, 0.25, True), dropped)
+
+
+def test_the_released_recipe_of_the_benchmark_has_the_same_losses() -> None:
+    """What benchmarks/released_recipe.py times against computes what is computed here, but for its small constants."""
+    spec = importlib.util.spec_from_file_location("released_recipe", ROOT / "benchmarks/released_recipe.py")
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    text, preset = SmallText(), PRESETS["smoke"]
+    torch.manual_seed(0)
+    tokenizer = LgVq().build(preset, "emoji-scenes", text).eval()
+    quantized, ids = torch.randn(6, preset.width, preset.grid, preset.grid), text.batch(6).ids
+    torch.manual_seed(1)
+    ours = tokenizer.guidance(quantized, TextBatch(ids, *text.encode(ids)))
+    torch.manual_seed(1)
+    theirs = benchmark.text_losses(tokenizer, quantized, ids, text)
+    assert ours.keys() == theirs.keys() == {"gsa", "mtp", "ras"}
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-6)
