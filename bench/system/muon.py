@@ -15,6 +15,8 @@ COEFFICIENTS = (3.4445, -4.775, 2.0315)
 ITERATIONS = 5
 TINY = 1e-7
 """torch's own settings of the momentum and of the Newton-Schulz iterations."""
+LONG = 2
+"""Matrices so many times longer than wide are orthogonalised by their Gram matrices."""
 
 
 class Muon(torch.optim.Muon):
@@ -57,12 +59,32 @@ class Muon(torch.optim.Muon):
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Matrices [n, r, c] with singular values near 1 (about 0.7 to 1.2), by Newton-Schulz iterations."""
+    """Matrices [n, r, c] with singular values near 1 (about 0.7 to 1.2), by Newton-Schulz iterations.
+
+    An iteration multiplies X from the left by p(X X'), a polynomial. Long matrices are spared all products of their
+    own size but two: the iterations go on with the small Gram matrix, which becomes p G p, and with the product of
+    the p. That is the same but for rounding, and takes half the time for a matrix four times longer than wide.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=TINY)
-    a, b, c = COEFFICIENTS
-    for _ in range(ITERATIONS):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    if x.shape[2] < LONG * x.shape[1]:
+        for _ in range(ITERATIONS):
+            x = _factor(x @ x.mT) @ x
+        return x.mT if tall else x
+    gram = x @ x.mT
+    product = factor = _factor(gram)
+    for _ in range(ITERATIONS - 1):
+        gram = factor @ gram @ factor
+        factor = _factor(gram)
+        product = factor @ product
+    x = product @ x
     return x.mT if tall else x
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """What an iteration multiplies by: the polynomial a + b G + c G^2 of Gram matrices [n, r, r]."""
+    a, b, c = COEFFICIENTS
+    factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
