@@ -24,7 +24,7 @@ from bench.system import streams
 from bench.system.torchvision_ops import make_importable
 from bench.tasks.parts.image_controls import PROTOCOL as IMAGE_CONTROLS
 from bench.tasks.parts.image_controls import image_controls, own_vectors, skip_missing
-from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.questions import QuestionIndex
 from bench.tasks.parts.language.vocabulary import Vocabulary
 from bench.tasks.parts.networks import head, question_head
 from bench.tasks.parts.networks.grounder import WORDS, Grounder
@@ -126,9 +126,8 @@ def _fitted(work: Work, vocabulary: Vocabulary, rng: np.random.Generator) -> Gro
     questions, truth = _questions(boxes, vocabulary), _true_boxes(boxes)
 
     def loss(outputs: Tensor, numbers: np.ndarray) -> Tensor:
-        there = numbers != OUTSIDE
-        predicted = outputs[there][:, :4]
-        wanted = torch.from_numpy(truth[questions.order[numbers[there]]]).to(work.device, torch.float32)
+        predicted = outputs[:, :4]
+        wanted = torch.from_numpy(truth[questions.order[numbers]]).to(work.device, torch.float32)
         distance = (predicted - wanted).abs().sum(1)
         sides, true_sides = (box_convert(form, "cxcywh", "xyxy") for form in (predicted, wanted))
         total: Tensor = (distance + generalized_box_iou_loss(sides, true_sides)).mean()
@@ -137,7 +136,7 @@ def _fitted(work: Work, vocabulary: Vocabulary, rng: np.random.Generator) -> Gro
         height, width = codes.grid
         row, column = (wanted[:, 1] * height).long(), (wanted[:, 0] * width).long()
         place = row.clamp(max=height - 1) * width + column.clamp(max=width - 1)
-        return total + F.cross_entropy(outputs[there][:, 4:], place)
+        return total + F.cross_entropy(outputs[:, 4:], place)
 
     question_head.fit(model, questions, loss, work, rng)
     return model

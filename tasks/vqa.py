@@ -91,7 +91,7 @@ class VisualQuestionAnswering(Task):
         asked = QuestionIndex.of(training, vocabulary, answers, WORDS)
 
         def loss(logits: Tensor, numbers: np.ndarray) -> Tensor:
-            wanted = torch.from_numpy(np.where(numbers == OUTSIDE, OUTSIDE, asked.answers[numbers]))
+            wanted = torch.from_numpy(asked.answers[numbers])
             return F.cross_entropy(logits.float(), wanted.to(work.device), ignore_index=OUTSIDE)
 
         question_head.fit(model, asked, loss, work, streams.generator(work.seed, "batches"))
@@ -103,7 +103,7 @@ class VisualQuestionAnswering(Task):
                 skip_answers(result, split)
                 continue
             best = question_head.predict(
-                lambda ids, vectors: model(ids, vectors).argmax(1),
+                lambda ids, owner, vectors: model(ids, owner, vectors).argmax(1),
                 QuestionIndex.of(split.questions, vocabulary, answers, WORDS),
                 own_vectors(work.codes_of(name), work.device),
                 work.device,

@@ -112,11 +112,12 @@ def test_padding_changes_nothing() -> None:
     torch.manual_seed(0)
     model = Grounder(10, BUDGET, codes["train"]).eval()
     vectors = codes["test"].vectors(np.arange(2), CPU)
-    short = torch.tensor([[3, 4, 2], [5, 2, 0]])
+    short, owner = torch.tensor([[3, 4, 2], [5, 2, 0]]), torch.arange(2)
     padded = functional.pad(short, (0, 4))
     with torch.inference_mode():
-        assert torch.allclose(model(short, vectors), model(padded, vectors), atol=1e-6)
-        assert torch.allclose(model(short[1:, :2], vectors[1:]), model(padded, vectors)[1:], atol=1e-6)
+        assert torch.allclose(model(short, owner, vectors), model(padded, owner, vectors), atol=1e-6)
+        alone = model(short[1:, :2], owner[:1], vectors[1:])
+        assert torch.allclose(alone, model(padded, owner, vectors)[1:], atol=1e-6)
 
 
 def test_words_and_codes_both_reach_the_box() -> None:
@@ -124,11 +125,11 @@ def test_words_and_codes_both_reach_the_box() -> None:
     torch.manual_seed(0)
     model = Grounder(10, BUDGET, codes["train"]).eval()
     vectors = codes["test"].vectors(np.arange(2), CPU)
-    ids = torch.tensor([[3, 4, 2], [5, 6, 2]])
+    ids, owner = torch.tensor([[3, 4, 2], [5, 6, 2]]), torch.arange(2)
     with torch.inference_mode():
-        found = model(ids, vectors)
-        assert not torch.allclose(found, model(ids.flip(0), vectors))
-        assert not torch.allclose(found, model(ids, vectors.flip(0)))
+        found = model(ids, owner, vectors)
+        assert not torch.allclose(found, model(ids.flip(0), owner, vectors))
+        assert not torch.allclose(found, model(ids, owner, vectors.flip(0)))
     boxes, pointed = found.split([4, 2 * 2], dim=1)  # a grid of 2x2 codes
     assert bool(((boxes > 0) & (boxes < 1)).all())
     assert not torch.allclose(pointed[0], pointed[1])
@@ -143,7 +144,7 @@ def test_the_token_points_at_the_position_of_the_box() -> None:
     ids = torch.from_numpy(vocabulary.encode([box.text for box in boxes], 4))
     vectors = codes["test"].vectors(np.array([box.image for box in boxes]), CPU)
     with torch.inference_mode():
-        pointed = model(ids, vectors)[:, 4:].argmax(1)
+        pointed = model(ids, torch.arange(len(ids)), vectors)[:, 4:].argmax(1)
     there = [2 * (box.box[1] > 0.5) + (box.box[0] > 0.5) for box in boxes]
     assert (pointed == torch.tensor(there)).float().mean() > 0.9
 

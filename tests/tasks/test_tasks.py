@@ -199,8 +199,10 @@ def test_questions_are_grouped_by_image() -> None:
     assert asked.images.tolist() == [1, 4]
     assert asked.order.tolist() == [1, 0, 2]
     assert asked.answers.tolist() == [1, 0, OUTSIDE]
-    assert asked.of_images(np.array([0, 1])).tolist() == [[0, OUTSIDE], [1, 2]]
-    drawn = {asked.of_images(np.array([1]), 1, np.random.default_rng(seed)).item() for seed in range(20)}
+    numbers, owner = asked.of_images(np.array([0, 1]))
+    assert numbers.tolist() == [0, 1, 2]
+    assert owner.tolist() == [0, 1, 1]
+    drawn = {asked.of_images(np.array([1]), 1, np.random.default_rng(seed))[0].item() for seed in range(20)}
     assert drawn == {1, 2}
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.tasks.parts.networks.transformer import Attention, Transformer
+from bench.tasks.parts.networks.attention import Attention, Look
+from bench.tasks.parts.networks.grids import Even
+from bench.tasks.parts.networks.transformer import Transformer
 
 
 def make(width: int = 64, layers: int = 2, length: int = 12, cross: bool = False) -> Transformer:
@@ -59,7 +61,10 @@ def test_attention_is_that_of_torch() -> None:
     theirs.in_proj_bias.data = torch.cat([ours.query.bias, ours.key_value.bias])
     theirs.out_proj.load_state_dict(ours.out.state_dict())
     x, context = torch.randn(2, 5, 64), torch.randn(2, 7, 64)
-    assert torch.allclose(ours(x, context), theirs(x, context, context)[0], atol=1e-5)
+    found = ours(x.flatten(0, 1), context.flatten(0, 1), Look(Even(2), Even(2)))
+    assert torch.allclose(found.view(x.shape), theirs(x, context, context)[0], atol=1e-5)
+    of_itself = ours(*[x.flatten(0, 1)] * 2, Look(Even(2), Even(2)))
+    assert torch.allclose(of_itself.view(x.shape), theirs(x, x, x)[0], atol=1e-5)
 
 
 def test_autocast_and_full_precision_agree() -> None:
@@ -68,3 +73,22 @@ def test_autocast_and_full_precision_agree() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         low = model(x, context=context)
     assert torch.allclose(low.float(), model(x, context=context), atol=0.1)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_positions_that_are_asked_for_alone_are_as_among_all(layers: int) -> None:
+    model = make(layers=layers, cross=True)
+    x, context, owner = torch.randn(5, 6, 64), torch.randn(3, 9, 64), torch.tensor([0, 0, 2, 2, 2])
+    real = torch.tensor([6, 2, 1, 4, 3])[:, None] > torch.arange(6)
+    asked = real & (torch.arange(6) % 2 == 0)
+    found = model.packed(x, real, asked, context, owner=owner)
+    for sequence, row in enumerate(owner):
+        count = int(real[sequence].sum())
+        alone = model(x[sequence : sequence + 1, :count], context=context[row : row + 1])[0]
+        mine = torch.arange(5).repeat_interleave(asked.sum(1)) == sequence
+        assert torch.allclose(found[mine], alone[asked[sequence, :count]], atol=1e-5)
+
+
+def test_nothing_may_be_asked_for() -> None:
+    real = torch.ones(2, 3, dtype=torch.bool)
+    assert make().packed(torch.randn(2, 3, 64), real, ~real).shape == (0, 64)

@@ -11,7 +11,7 @@ from bench.contracts.data import Question
 from bench.tasks.parts.language.vocabulary import Vocabulary
 
 OUTSIDE = -1
-"""Class of an answer that is none of the classes; number that fills up where an image has fewer questions."""
+"""Class of an answer that is none of the classes."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,12 @@ class QuestionIndex:
 
     def of_images(
         self, rows: np.ndarray, most: int | None = None, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
-        """Numbers int64 [B, n] of the questions about images[rows], `OUTSIDE` where an image has fewer than n.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the N questions about images[rows], and which of the rows each is about, both int64 [N].
 
         most, rng: where an image has more questions than `most`, so many of them are drawn.
         """
         groups = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
         if most is not None and rng is not None:
             groups = [rng.choice(group, most, replace=False) if len(group) > most else group for group in groups]
-        numbers = np.full((len(rows), max(map(len, groups))), OUTSIDE)
-        for slots, group in zip(numbers, groups, strict=True):
-            slots[: len(group)] = group
-        return numbers
+        return np.concatenate(groups), np.repeat(np.arange(len(rows)), [len(group) for group in groups])

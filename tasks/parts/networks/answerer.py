@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from bench.contracts.codes import Codes
@@ -28,14 +27,13 @@ class Answerer(nn.Module):
         if training is not None:
             self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
 
-    def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:
-        """Logits [B * n, answers].
+    def forward(self, ids: Tensor, owner: Tensor, vectors: Tensor) -> Tensor:
+        """Logits [N, answers].
 
         Args:
-            ids: words of n questions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D], not read by a
-                network without codes.
+            ids: words of N questions, int64 [N, L]. owner: the image that each is about, int64 [N], ascending.
+            vectors: code vectors [B, h*w, D], not read by a network without codes.
         """
         context = None if self.reader is None else self.image(self.reader(vectors))
-        hidden = self.question(self.words(ids), ids != PADDING, context)  # [B * n, L, W]
-        last = hidden[torch.arange(len(ids), device=ids.device), (ids == END).int().argmax(1)]  # [B * n, W]
+        last = self.question.packed(self.words(ids), ids != PADDING, ids == END, context, owner=owner)  # [N, W]
         return self.answer(last)

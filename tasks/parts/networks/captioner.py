@@ -60,11 +60,11 @@ class Captioner(nn.Module):
         return self.image(self.reader(vectors))
 
     def forward(self, vectors: Tensor, ids: Tensor) -> Tensor:
-        """Code vectors [B, P, D] and captions int64 [B * n, T], those of an image together, to logits [B * n, T, W].
+        """Logits [M, W] of the M words in captions, given those before them, of all W words.
 
-        The logits are of each of W words, given those before it.
+        vectors: code vectors [B, P, D]. ids: captions int64 [B * n, T], those of an image together.
         """
-        return self.decoder(ids[:, :-1], self.read(vectors))
+        return self.decoder(ids[:, :-1], self.read(vectors), asked=ids != PADDING)
 
 
 def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
@@ -78,8 +78,7 @@ def fit(model: Captioner, vocabulary: Vocabulary, work: Work) -> None:
         ids = vocabulary.encode(one_each(split, rows.repeat(PER_IMAGE).tolist(), rng), WORDS)  # [B * n, WORDS]
         longest = int((ids != PADDING).sum(1).max())
         target = torch.from_numpy(ids[:, :longest]).to(work.device)  # [B * n, T]
-        logits = model(vectors(rows), target)  # [B * n, T, words]
-        return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=PADDING)
+        return F.cross_entropy(model(vectors(rows), target).float(), target[target != PADDING])
 
     budget = replace(work.budget, learning_rate=RATE * work.budget.learning_rate)
     head.fit(model, loss, budget, work.device, (rng, batches), work.checkpoint_of("captioner"))
@@ -118,9 +117,10 @@ def log_likelihoods(
         ids = torch.from_numpy(vocabulary.encode(captions[start : start + BATCH], WORDS)).to(device)  # [B, WORDS]
         vectors = codes.vectors(images[start : start + BATCH], device)
         with torch.inference_mode(), autocast(device):
-            logits = model(vectors, ids).float().flatten(0, 1)
-        losses = F.cross_entropy(logits, ids.flatten(), ignore_index=PADDING, reduction="none")
-        found.append(-losses.view(ids.shape).sum(1).double().cpu().numpy())
+            logits = model(vectors, ids).float()  # [M, words]
+        losses = torch.zeros(ids.shape, device=device)
+        losses[ids != PADDING] = F.cross_entropy(logits, ids[ids != PADDING], reduction="none")
+        found.append(-losses.sum(1).double().cpu().numpy())
     return np.concatenate(found)
 
 

@@ -23,7 +23,12 @@ class Decoder(nn.Module):
         self.logits = nn.Linear(width, tokens)
 
     def forward(
-        self, ids: Tensor, context: Tensor | None, real: Tensor | None = None, hidden: Tensor | None = None
+        self,
+        ids: Tensor,
+        context: Tensor | None,
+        real: Tensor | None = None,
+        hidden: Tensor | None = None,
+        asked: Tensor | None = None,
     ) -> Tensor:
         """Logits [B * n, T + 1, tokens]: at i those of token i, given the context and ids[:, :i].
 
@@ -31,11 +36,15 @@ class Decoder(nn.Module):
             ids: int64 [B * n, T], the n sequences of a context behind each other.
             context: [B, S, W], or None for a decoder without one. real: bool [B, S], False at padding.
             hidden: bool [B * n], sequences of which no token is seen, only how many there are.
+            asked: bool [B * n, T + 1], True at the first tokens of each sequence: only they are computed, and the
+                logits are theirs, in order, [M, tokens].
         """
         tokens = self.embedding(ids)
         if hidden is not None:
             tokens = tokens.masked_fill(hidden[:, None, None], 0)
         read = torch.cat([self.start.expand(len(ids), 1, -1), tokens], 1)  # [B * n, 1 + T, W]
+        if asked is not None:
+            return self.logits(self.body.packed(read, asked, asked, context, real, causal=True))
         return self.logits(self.body(read, context=context, context_real=real, causal=True))
 
 

@@ -10,6 +10,7 @@ from bench.contracts.codes import Codes
 from bench.presets import Budget
 from bench.tasks.parts.language.vocabulary import PADDING
 from bench.tasks.parts.networks import head
+from bench.tasks.parts.networks.grids import grid_of
 from bench.tasks.parts.networks.transformer import Transformer
 
 WORDS = 20
@@ -37,25 +38,28 @@ class Grounder(nn.Module):
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4)
         )
 
-    def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:
-        """Boxes and, behind them, logits of the position that holds the box's centre: [B * n, 4 + h*w].
+    def forward(self, ids: Tensor, owner: Tensor, vectors: Tensor) -> Tensor:
+        """Boxes and, behind them, logits of the position that holds the box's centre: [N, 4 + h*w].
 
         A box is centre x, centre y, width, height, in (0, 1). Without codes there are no positions.
 
         Args:
-            ids: words of n expressions an image, int64 [B * n, L]. vectors: code vectors [B, h*w, D], not read by a
-                network without codes.
+            ids: words of N expressions, int64 [N, L]. owner: the image that each is about, int64 [N], ascending.
+            vectors: code vectors [B, h*w, D], not read by a network without codes.
         """
-        read = torch.cat([self.token.expand(len(ids), 1, -1), self.words(ids)], 1)  # [B * n, 1 + L, W]
+        read = torch.cat([self.token.expand(len(ids), 1, -1), self.words(ids)], 1)  # [N, 1 + L, W]
         real = F.pad(ids != PADDING, (1, 0), value=True)
         context = None if self.reader is None else self.image(self.reader(vectors))
-        state = self.expression(read, real, context)[:, 0]  # the token's last, [B * n, W]
+        token = torch.zeros_like(real)
+        token[:, 0] = True
+        state = self.expression.packed(read, real, token, context, owner=owner)  # the token's last, [N, W]
         with torch.autocast(ids.device.type, enabled=False):  # bf16 resolves coordinates in [0, 1] to about 1/256 only
             state = state.float()
             if context is None:
                 return torch.sigmoid(self.box(state))
             places = context.float()  # [B, h*w, W]
-            asked = self.point(state).view(len(places), -1, places.shape[2])  # [B, n, W]
+            grid = grid_of(owner, len(places))
+            asked = grid.spread(self.point(state))  # [B, n, W]
             logits = asked @ places.mT / places.shape[2] ** 0.5  # [B, n, h*w]
-            pointed = (logits.softmax(2) @ places).flatten(0, 1)  # [B * n, W]
-            return torch.cat([torch.sigmoid(self.box(state + pointed)), logits.flatten(0, 1)], 1)
+            pointed = grid.gather(logits.softmax(2) @ places)  # [N, W]
+            return torch.cat([torch.sigmoid(self.box(state + pointed)), grid.gather(logits)], 1)

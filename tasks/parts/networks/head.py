@@ -17,7 +17,8 @@ from bench.system.muon import Muon
 from bench.system.precision import autocast
 from bench.system.progress import reporter
 from bench.system.resume import Part, Resumable
-from bench.tasks.parts.networks.transformer import START_OF_POSITIONS, Block
+from bench.tasks.parts.networks.block import Block
+from bench.tasks.parts.networks.transformer import START_OF_POSITIONS
 
 SAMPLE = 2048
 """Training images that code vectors are standardised over."""

@@ -12,7 +12,7 @@ from bench.contracts.task import Work
 from bench.system.batches import shuffled
 from bench.system.precision import autocast
 from bench.tasks.parts.image_controls import Vectors, own_vectors
-from bench.tasks.parts.language.questions import OUTSIDE, QuestionIndex
+from bench.tasks.parts.language.questions import QuestionIndex
 from bench.tasks.parts.language.vocabulary import PADDING
 from bench.tasks.parts.networks import head
 
@@ -21,10 +21,11 @@ PER_IMAGE = 16
 BATCH = 250
 """Images at once where nothing is fitted."""
 
-Network = Callable[[Tensor, Tensor], Tensor]
-"""From the words of n questions an image, int64 [B * n, L], and code vectors [B, h*w, D] to outputs [B * n, ...]."""
+Network = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From the words of N questions, int64 [N, L], the image that each is about, int64 [N], ascending, and the images' code
+vectors [B, h*w, D] to outputs [N, ...]."""
 Loss = Callable[[Tensor, np.ndarray], Tensor]
-"""From outputs [B * n, ...] and the numbers of their questions [B * n], `OUTSIDE` where none stands, to a scalar."""
+"""From outputs [N, ...] and the numbers of their questions, int64 [N], to a scalar."""
 
 
 def fit(model: nn.Module, questions: QuestionIndex, loss: Loss, work: Work, rng: np.random.Generator) -> None:
@@ -38,8 +39,8 @@ def fit(model: nn.Module, questions: QuestionIndex, loss: Loss, work: Work, rng:
 
     def next_loss() -> Tensor:
         rows = next(batches)
-        numbers = questions.of_images(rows, PER_IMAGE, rng)
-        return loss(_outputs(model, questions, rows, numbers, vectors), numbers.reshape(-1))
+        numbers, owner = questions.of_images(rows, PER_IMAGE, rng)
+        return loss(_outputs(model, questions, rows, numbers, owner, vectors), numbers)
 
     head.fit(model, next_loss, work.budget, work.device, (rng, batches), work.checkpoint_of("head"))
 
@@ -49,12 +50,10 @@ def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device
     outputs, places = [], []
     for start in range(0, len(questions.images), BATCH):
         rows = np.arange(start, min(start + BATCH, len(questions.images)))
-        numbers = questions.of_images(rows)
+        numbers, owner = questions.of_images(rows)
         with torch.inference_mode(), autocast(device):
-            output = _outputs(network, questions, rows, numbers, vectors).cpu().numpy()
-        there = numbers.reshape(-1) != OUTSIDE
-        outputs.append(output[there])
-        places.append(questions.order[numbers.reshape(-1)[there]])
+            outputs.append(_outputs(network, questions, rows, numbers, owner, vectors).cpu().numpy())
+        places.append(questions.order[numbers])
     grouped = np.concatenate(outputs)  # those of one image together
     listed = np.empty_like(grouped)
     listed[np.concatenate(places)] = grouped
@@ -62,10 +61,16 @@ def predict(network: Network, questions: QuestionIndex, vectors: Vectors, device
 
 
 def _outputs(
-    network: Network, questions: QuestionIndex, rows: np.ndarray, numbers: np.ndarray, vectors: Vectors
+    network: Network,
+    questions: QuestionIndex,
+    rows: np.ndarray,
+    numbers: np.ndarray,
+    owner: np.ndarray,
+    vectors: Vectors,
 ) -> Tensor:
-    """Outputs [B * n, ...] for the questions `numbers` [B, n] about questions.images[rows]; anything at `OUTSIDE`."""
-    ids = questions.ids[numbers.reshape(-1)]  # [B * n, L]
+    """Outputs [N, ...] for the questions `numbers` about questions.images[rows]; owner: which of these."""
+    ids = questions.ids[numbers]  # [N, L]
     longest = int((ids != PADDING).sum(1).max())
     codes = vectors(questions.images[rows])  # [B, h*w, D]
-    return network(torch.from_numpy(ids[:, :longest]).to(codes.device), codes)
+    words, about = torch.from_numpy(ids[:, :longest]), torch.from_numpy(owner)
+    return network(words.to(codes.device), about.to(codes.device), codes)

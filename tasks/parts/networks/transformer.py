@@ -3,116 +3,37 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEAD_WIDTH = 32
+from bench.tasks.parts.networks.attention import Look, heads_of
+from bench.tasks.parts.networks.block import Block
+from bench.tasks.parts.networks.cache import Growing, Once
+from bench.tasks.parts.networks.grids import Even, Grid, Uneven, grid_of
+
 START_OF_POSITIONS = 0.4
 """Standard deviation of learned positions at the start: smaller than the words and codes they are added to."""
 
 
-def heads_of(width: int) -> int:
-    """Attention heads of a transformer of this width."""
-    return max(1, width // HEAD_WIDTH)
-
-
 class Cache:
-    """Keys and values of what a causal model has read so far (KV cache), so that it reads each position once.
+    """What a causal model has read so far, and its context.
 
     rows: sequences. length: the most positions that will be read. filled: how many have been read.
-    layers: of each block, keys and values [2, rows, heads, length, W / heads].
     """
 
     def __init__(self, model: Transformer, rows: int, length: int) -> None:
         self.filled = 0
-        width = model.positions.shape[1]
+        width, device = model.positions.shape[1], model.positions.device
         heads = heads_of(width)
-        shape = (2, rows, heads, length, width // heads)
-        self.layers = [torch.empty(shape, device=model.positions.device) for _ in model.blocks]
+        self.own = [Growing((rows, heads, length, width // heads), device) for _ in model.blocks]
+        self.contexts = [Once() for _ in model.blocks]
 
     def pick(self, rows: Tensor) -> None:
-        """Go on with these sequences, int64 [R'], some perhaps several times: what a beam search keeps."""
-        self.layers = [layer[:, rows] for layer in self.layers]
+        """Go on with these sequences, int64 [R'], some perhaps several times: what a beam search keeps.
 
-
-class Attention(nn.Module):
-    """Multi-head attention from x to a context; self-attention where both are the same."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.heads = heads_of(width)
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.out = nn.Linear(width, width)
-
-    def forward(
-        self, x: Tensor, context: Tensor, mask: Tensor | None = None, cached: Tensor | None = None, filled: int = 0
-    ) -> Tensor:
-        """Attended values [B, T, W].
-
-        Args:
-            x: [B, T, W]. context: [B, S, W].
-            mask: bool, broadcastable to [B, heads, T, S], True where x may look.
-            cached: keys and values [2, B, heads, length, W / heads] of earlier positions; those of the context are
-                written behind them, and S counts both.
-            filled: how many positions of `cached` have been written.
+        Those of a context stay together, and as many of each context.
         """
-        query = self._split(self.query(x))  # [B, heads, T, W / heads]
-        key, value = (
-            self._split(part) for part in self.key_value(context).chunk(2, dim=-1)
-        )  # [B, heads, S, W / heads]
-        if cached is not None:
-            end = filled + context.shape[1]
-            cached[0, :, :, filled:end], cached[1, :, :, filled:end] = key, value
-            key, value = cached[:, :, :, :end].to(query.dtype)
-        attended = _attend(query, key, value, mask)  # [B, heads, T, W / heads]
-        return self.out(attended.transpose(1, 2).flatten(2))  # [B, T, W]
-
-    def _split(self, x: Tensor) -> Tensor:
-        """[B, T, W] to [B, heads, T, W / heads]."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    if query.device.type == "cuda":
-        return F.scaled_dot_product_attention(query, key, value, mask)
-    with torch.autocast("cpu", enabled=False):  # torch's CPU kernel takes three times as long in bf16 as in float32
-        attended = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), mask)
-    return attended.to(query.dtype)
-
-
-class Block(nn.Module):
-    """Self-attention, then (with `cross`) attention to a context, then a four times wider GELU layer."""
-
-    def __init__(self, width: int, cross: bool) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if cross else 2))
-        self.self_attention = Attention(width)
-        self.cross_attention = Attention(width) if cross else None
-        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        context: Tensor | None,
-        context_mask: Tensor | None = None,
-        cached: Tensor | None = None,
-        filled: int = 0,
-    ) -> Tensor:
-        """Hidden states [B, T, W].
-
-        Args:
-            x: [B, T, W]. mask, cached, filled: see `Attention.forward`, of the self-attention.
-            context: [C, S, W], B a multiple of C: consecutive sequences share a context. context_mask: [C, 1, 1, S].
-        """
-        normed = self.norms[0](x)
-        x = x + self.self_attention(normed, normed, mask, cached, filled)
-        if self.cross_attention is not None:
-            assert context is not None
-            queries = self.norms[-2](x).reshape(len(context), -1, x.shape[-1])  # [C, B / C * T, W]
-            x = x + self.cross_attention(queries, context, context_mask).reshape(x.shape)
-        return x + self.feed_forward(self.norms[-1](x))
+        for kept in self.own:
+            kept.pick(rows)
 
 
 class Transformer(nn.Module):
@@ -136,27 +57,81 @@ class Transformer(nn.Module):
         causal: bool = False,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states [B, T, W].
+        """Hidden states [B, T, W], zero at padding.
 
         Args:
             x: [B, T, W].
-            real: bool [B, S], False at padding, which no position looks at; the first position must be real. S is T
-                and what the cache has been filled with.
+            real: bool [B, T], False at padding, of which nothing is computed; each sequence has a real position.
             context: [C, S, W], B a multiple of C: the context of sequence i is that of row i // (B / C).
             context_real: bool [C, S], False at padding, which no position looks at.
             causal: a position looks at itself and the ones before only.
-            cache: x follows what is in it, and is added to it; causal only.
+            cache: x follows what is in it, and is added to it; causal only, and all of x is real.
         """
-        filled = 0 if cache is None else cache.filled
-        numbers = torch.arange(filled, filled + x.shape[1], device=x.device)  # [T], in the whole sequence of S
-        mask = None if real is None else real[:, None, None, :]  # [B, 1, 1, S]
-        if causal:
-            not_later = torch.arange(filled + x.shape[1], device=x.device) <= numbers[:, None]  # [T, S]
-            mask = not_later if mask is None else mask & not_later  # [T, S] or [B, 1, T, S]
-        x = x + self.positions[numbers]  # [B, T, W]
-        context_mask = None if context_real is None else context_real[:, None, None, :]  # [C, 1, 1, S]
+        if real is not None:
+            packed = self.packed(x, real, real, context, context_real, causal)
+            return x.new_zeros(x.shape, dtype=packed.dtype).masked_scatter(real[..., None], packed)
+        (count, length, width), filled = x.shape, 0 if cache is None else cache.filled
+        mask = None
+        if causal and filled and length > 1:
+            numbers = torch.arange(filled + length, device=x.device)
+            mask = numbers <= numbers[filled:, None]  # [T, S]
+        own = Look(Even(count), Even(count), mask, causal and not filled)
+        outer = None if context is None else _outer(Even(len(context)), context, context_real)
+        flat = (x + self.positions[filled : filled + length]).flatten(0, 1)  # [B * T, W]
+        of_context = None if context is None else context.flatten(0, 1)
         for number, block in enumerate(self.blocks):
-            x = block(x, mask, context, context_mask, None if cache is None else cache.layers[number], filled)
+            kept = (None, None) if cache is None else (cache.own[number], cache.contexts[number])
+            flat = block(flat, own, of_context, outer, None, kept)
         if cache is not None:
-            cache.filled += x.shape[1]
-        return self.norm(x)
+            cache.filled += length
+        return self.norm(flat).view(count, length, width)
+
+    def packed(
+        self,
+        x: Tensor,
+        real: Tensor,
+        asked: Tensor,
+        context: Tensor | None = None,
+        context_real: Tensor | None = None,
+        causal: bool = False,
+        owner: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of the M positions that are asked for, in order, [M, W]; see `forward`.
+
+        Args:
+            asked: bool [B, T], True at some real positions. The last block computes these, and of all others what they
+                look at; with `causal` they must be all real ones.
+            owner: int64 [B], ascending, the row of the context of each sequence.
+        """
+        count, length = real.shape
+        places = real.flatten().nonzero()[:, 0]
+        flat = (x + self.positions[:length]).flatten(0, 1).index_select(0, places)  # [N, W]
+        sequence = places // length  # of each real position, int64 [N]
+        wanted = asked.flatten()[places].nonzero()[:, 0]  # int64 [M]
+        if context is not None and owner is None:
+            owner = torch.arange(count, device=x.device) // (count // len(context))
+        keys = grid_of(sequence, count)
+        mask = keys.filled[:, None, None] if isinstance(keys, Uneven) and not causal else None  # [B, 1, 1, T]
+
+        def looks(of: Tensor) -> tuple[Look, Look | None]:
+            """Of positions of these sequences, int64, ascending: at their sequence and at its context."""
+            own = Look(grid_of(of, count), keys, mask, causal)
+            if context is None or owner is None:
+                return own, None
+            return own, _outer(grid_of(owner[of], len(context)), context, context_real)
+
+        of_context, (own, outer) = None if context is None else context.flatten(0, 1), looks(sequence)
+        few = len(wanted) < len(places)
+        for block in self.blocks[:-1] if few else self.blocks:
+            flat = block(flat, own, of_context, outer)
+        if few and len(self.blocks):
+            own, outer = looks(sequence[wanted])
+            flat = self.blocks[-1](flat, own, of_context, outer, wanted)
+        elif few:
+            flat = flat.index_select(0, wanted)
+        return self.norm(flat)
+
+
+def _outer(queries: Grid, context: Tensor, real: Tensor | None) -> Look:
+    """How queries look at the context [C, S, W] of their row, but not at its padding; real: bool [C, S]."""
+    return Look(queries, Even(len(context)), None if real is None else real[:, None, None])

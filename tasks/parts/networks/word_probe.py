@@ -54,7 +54,7 @@ class WordProbe(nn.Module):
             self.image = Transformer(width, layers, training.grid[0] * training.grid[1])
 
     def forward(self, vectors: Tensor, ids: Tensor, predict: Tensor) -> Tensor:
-        """Hidden states [C, L, W] of captions; `word` makes logits of them.
+        """Logits [M, words] of the M masked words.
 
         Args:
             vectors: code vectors [B, h*w, D], not read by a probe without codes.
@@ -62,12 +62,14 @@ class WordProbe(nn.Module):
             predict: bool [C, L], the masked words.
         """
         context = None if self.reader is None else self.image(self.reader(vectors))
-        return self.caption(self.words(ids.masked_fill(predict, self.mask)), ids != PADDING, context)
+        read = self.words(ids.masked_fill(predict, self.mask))  # [C, L, W]
+        return self.word(self.caption.packed(read, ids != PADDING, predict, context))
 
     def word_logits(self, vectors: Tensor, ids: Tensor, predict: Tensor, mask_at: MaskAt) -> Tensor:  # noqa: ARG002
         """See `bench.contracts.method.WordPredictor`; it has no text encoder, so only words can be masked."""
         with autocast(ids.device):
-            return self.word(self(vectors, ids, predict)[predict])
+            logits: Tensor = self(vectors, ids, predict)
+            return logits
 
 
 def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
@@ -91,9 +93,7 @@ def fit_word_probe(encoder: TextEncoder, work: Work) -> WordProbe:
         counts = rng.integers(1, MOST + 1, (len(ids), 1))
         predict = torch.from_numpy(masking_ranks(ids, rng) < counts).to(device)  # bool [C, L]
         ids = ids.to(device)
-        hidden = probe(vectors(rows), ids, predict)
-        # hidden is [C, L, W]; only masked positions reach the vocabulary
-        losses = F.cross_entropy(probe.word(hidden[predict]).float(), ids[predict], reduction="sum")
+        losses = F.cross_entropy(probe(vectors(rows), ids, predict).float(), ids[predict], reduction="sum")
         return losses / predict.sum().clamp(min=1)
 
     head.fit(probe, loss, work.budget, device, (rng, batches), work.checkpoint_of("probe"))
