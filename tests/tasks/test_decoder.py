@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.tasks.parts.networks.decoder import Decoder, DecoderReader
-from bench.tasks.parts.networks.decoding import Sampling, beam_search, draw, generate, guided
+from bench.tasks.parts.networks.decoding import Sampling, _ranked, beam_search, draw, generate, guided
 
 
 @pytest.fixture
@@ -113,6 +113,16 @@ def test_draws_follow_the_distribution():
     assert shares(top_p=0.5)[0] == 1
     squared = torch.tensor([0.25, 0.09, 0.0225, 0.0025])
     torch.testing.assert_close(shares(temperature=0.5), squared / squared.sum(), atol=0.01, rtol=0)
+
+
+def test_tokens_are_ranked_as_by_a_stable_sort():
+    torch.manual_seed(0)
+    chances = torch.randn(50, 40).mul(3).softmax(-1)
+    chances[:, 30:] = chances[:, :10]  # ties
+    chances[0, 5:] = 0.0
+    expected = chances.sort(dim=-1, descending=True, stable=True)
+    for found, wanted in zip(_ranked(chances), expected, strict=True):
+        assert torch.equal(found, wanted)
 
 
 def test_guidance_moves_logits_away_from_those_without_the_condition():

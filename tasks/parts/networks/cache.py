@@ -31,7 +31,9 @@ class Growing:
 
     def pick(self, rows: Tensor) -> None:
         """Go on with these rows, int64 [R'], some perhaps several times."""
-        self.both = self.both[:, rows]
+        picked = self.both.new_empty((2, len(rows), *self.both.shape[2:]))
+        picked[:, :, :, : self.filled] = self.both[:, rows, :, : self.filled]
+        self.both = picked
 
 
 class Once:
