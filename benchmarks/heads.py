@@ -188,9 +188,8 @@ def main() -> None:
     for make in (answering, captioning, grounding, masked_words):
         found = make(split, codes, rows, budget, device)
         here, naive = by_turns(found, budget, arguments.rounds, device)
-        print(
-            f"| {found.texts} {found.unit} | {found.texts / here:.0f} | {found.texts / naive:.0f} | {naive / here:.2f} |"
-        )
+        rates = f"{found.texts / here:.0f} | {found.texts / naive:.0f}"
+        print(f"| {found.texts} {found.unit} | {rates} | {naive / here:.2f} |")
 
 
 if __name__ == "__main__":
