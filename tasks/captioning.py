@@ -169,7 +169,7 @@ def _scores(result: TaskResult, split: Split, written: Sequence[str], training: 
     if split.variant:
         return {name: found[name] for name in FURTHER if name in found}
     if found:
-        of_java, skipped = caption_scores.java_scores(references, captions)
+        of_java, skipped = caption_scores.java_scores(references, captions, split.cache)
         for metric, why in skipped.items():
             result.skip(metric, why)
     plain = [_plain(text) for text in written]

@@ -64,28 +64,6 @@ def cider_d(references: References, captions: Captions) -> Scored:
     return Scored(*Cider().compute_score(references, captions))
 
 
-@metrics.register("meteor", higher_is_better=True, unit="")
-def meteor(references: References, captions: Captions) -> Scored:
-    """METEOR 1.5 (Denkowski and Lavie 2014) for English.
-
-    Raises:
-        DataError: Java is missing, or fails.
-    """
-    java_version()
-    from pycocoevalcap.meteor.meteor import Meteor
-
-    scorer = Meteor()
-    try:
-        with scorer.meteor_p:  # its end closes the pipes and waits for Java
-            value, scores = scorer.compute_score(references, captions)
-    except (OSError, ValueError) as error:
-        raise DataError(f"METEOR's Java program failed: {error}") from error
-    finally:
-        if scorer.lock.locked():  # it was left while scoring, and would wait for this for ever when it is deleted
-            scorer.lock.release()
-    return Scored(value, np.array(scores))
-
-
 @metrics.register("spice", higher_is_better=True, unit="")
 def spice(references: References, captions: Captions) -> Scored:
     """SPICE (Anderson et al. 2016): F1 over objects, attributes and relations.

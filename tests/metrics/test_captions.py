@@ -76,7 +76,7 @@ def no_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_java
-def test_values_are_those_of_pycocoevalcap_called_directly() -> None:
+def test_values_are_those_of_pycocoevalcap_called_directly(tmp_path: Path) -> None:
     def as_coco(texts: dict[int, list[str]]) -> dict[int, list[dict[str, str]]]:
         return {image: [{"caption": text} for text in own] for image, own in texts.items()}
 
@@ -92,7 +92,7 @@ def test_values_are_those_of_pycocoevalcap_called_directly() -> None:
     values, per_image = Bleu().compute_score(wanted, said, verbose=0)
     expected = {f"bleu_{order}": pair for order, pair in enumerate(zip(values, per_image, strict=True), 1)}
     expected |= {"cider_d": Cider().compute_score(wanted, said), "rouge_l": Rouge().compute_score(wanted, said)}
-    of_java, skipped = caption_scores.java_scores(references, cut)
+    of_java, skipped = caption_scores.java_scores(references, cut, tmp_path)
     expected["meteor"] = direct.compute_score(wanted, said)
     direct.meteor_p.kill()
     for name, (value, scores) in expected.items():
@@ -101,6 +101,8 @@ def test_values_are_those_of_pycocoevalcap_called_directly() -> None:
         assert ours.per_image == pytest.approx(np.array(scores), rel=1e-12)
         assert ours.value > 0
     assert set(skipped) <= {"spice"}
+    again, _ = caption_scores.java_scores(references, cut, tmp_path)  # with the paraphrases that are kept by now
+    assert again["meteor"].per_image.tolist() == of_java["meteor"].per_image.tolist()
 
 
 # known answers

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from bench.errors import DataError
 from bench.metrics.caption_words import tokenize, tokenizer_name
-from bench.metrics.captions import Captions, References, Scored, bleu, caption_length, cider_d, meteor, rouge_l, spice
+from bench.metrics.captions import Captions, References, Scored, bleu, caption_length, cider_d, rouge_l, spice
+from bench.metrics.meteor import meteor
 
 
 def protocol() -> dict[str, object]:
@@ -29,14 +31,20 @@ def scores(references: References, captions: Captions) -> dict[str, Scored]:
     }
 
 
-def java_scores(references: References, captions: Captions) -> tuple[dict[str, Scored], dict[str, str]]:
-    """The metrics that are Java programs, by name; and by name why a metric among them cannot run here."""
+def java_scores(
+    references: References, captions: Captions, cache: Path | None = None
+) -> tuple[dict[str, Scored], dict[str, str]]:
+    """The metrics that are Java programs, by name; and by name why a metric among them cannot run here.
+
+    cache: see `bench.metrics.meteor.meteor`.
+    """
     measured, skipped = {}, {}
-    for metric in (meteor, spice):
+    programs = {"meteor": lambda: meteor(references, captions, cache), "spice": lambda: spice(references, captions)}
+    for name, program in programs.items():
         try:
-            measured[metric.__name__] = metric(references, captions)
+            measured[name] = program()
         except DataError as error:
-            skipped[metric.__name__] = str(error)
+            skipped[name] = str(error)
     return measured, skipped
 
 
