@@ -33,7 +33,7 @@ PROTOCOL = {
 @metrics.register("psnr", higher_is_better=True, unit="dB")
 def psnr(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio of each image, float64 [N] in dB: 10 log10(255^2 / MSE), at most `PSNR_CAP`."""
-    squared = np.square(_difference(images, originals)).mean(axis=(1, 2, 3))
+    squared = np.square(_difference(images, originals), dtype=np.int32).mean(axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
         decibels = 10 * np.log10(255**2 / squared)
     return decibels.clip(max=PSNR_CAP)
@@ -62,11 +62,11 @@ def l1(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 
 def _difference(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
-    """Difference of pixel values, float64 [N, H, W, 3]; raises ValueError where these are not two sets of images."""
+    """Difference of pixel values, int16 [N, H, W, 3]; raises ValueError where these are not two sets of images."""
     if images.dtype != np.uint8 or originals.dtype != np.uint8 or images.shape != originals.shape:
         shapes = f"{images.dtype} {images.shape} and {originals.dtype} {originals.shape}"
         raise ValueError(f"expected uint8 images of equal shape, got {shapes}")
-    return images.astype(np.float64) - originals
+    return np.subtract(images, originals, dtype=np.int16)
 
 
 def _ssim(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
