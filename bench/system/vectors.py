@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import math
 import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +26,8 @@ PLACES = 23
 """Binary places of a float32."""
 LEVEL = 9
 """Of compression: a record is written once."""
+HEAD = struct.Struct("<8sH")
+"""How a .npy file of version 1.0 begins: mark and version, length of what says type and shape."""
 END = struct.Struct("<4s4H2LH")
 """How a zip file without a comment ends: mark, numbers of parts and entries, size and place of the index, comment."""
 
@@ -120,25 +124,51 @@ def unpack_vectors(data: bytes) -> dict[str, np.ndarray]:
     Raises:
         ValueError: anything else than that, or more than a quarter of a gigabyte of it.
     """
-    import numpy as np
-
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_VECTORS_BYTES:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > MAX_VECTORS_BYTES:
                 raise ValueError("too large")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            vectors = {name: arrays[name] for name in arrays.files}
+            arrays = {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
     except (OSError, EOFError, MemoryError, KeyError, SyntaxError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"not an .npz file: {error}") from error
-    return {name: _vector(name, array) for name, array in vectors.items()}
+    return {name: _vector(name, array) for name, array in arrays.items()}
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array of a .npy file's content, as `numpy.lib.format.read_array` reads it, but each kind of head once.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import numpy as np
+
+    start = HEAD.size + HEAD.unpack_from(content)[1] if len(content) > HEAD.size else 0
+    shape, fortran, dtype = _head(content[:start])
+    if (
+        dtype not in (np.float32, np.int32, np.uint8, np.int8)
+        or len(content) - start != math.prod(shape) * dtype.itemsize
+    ):
+        raise ValueError(f"{dtype} {shape} in {len(content) - start} bytes")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if fortran else "C").copy()
+
+
+@functools.lru_cache(maxsize=1024)
+def _head(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first index counts fastest, and type; a folder of records has few different heads."""
+    import numpy as np
+
+    file = io.BytesIO(head)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not version 1.0 of the .npy format")
+    return np.lib.format.read_array_header_1_0(file)
 
 
 def _vector(name: str, array: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    if isinstance(array, np.ndarray):
-        if array.ndim == 1 and array.dtype in (np.float32, np.int32):
-            return array
-        if array.ndim == 2 and len(array) == WIDTH and array.dtype in (np.uint8, np.int8):
-            return _from_planes(array)
+    if array.ndim == 1 and array.dtype in (np.float32, np.int32):
+        return array
+    if array.ndim == 2 and len(array) == WIDTH and array.dtype in (np.uint8, np.int8):
+        return _from_planes(array)
     raise ValueError(f"{name} is not a float32 or int32 vector")
