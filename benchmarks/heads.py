@@ -3,8 +3,9 @@
     python benchmarks/heads.py [--preset tiny] [--rounds 5] [--device cuda]
 
 Training steps on emoji-scenes with random codes, optimizers included. The naive way tokenises texts anew in each step,
-gives each its own copy of its image, and computes all words in the last block, logits of all words, and the padding of
-captions. By turns, medians of rounds after one to warm up. Both must find the same losses.
+encodes an image for each text, and computes the last block of all words (but for expressions), logits of all words and
+the padding of captions; once with all texts in one batch, once with a forward pass for each text. By turns, medians of
+rounds after one to warm up. All must find the same losses.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ STEPS = 8
 """Steps of one turn."""
 
 Loss = Callable[[Any], Tensor]
-"""From a network to the loss of a batch."""
+"""From a network to the loss of a batch, a sum."""
+LossOf = Callable[[Any, np.ndarray], Tensor]
+"""From a network and the numbers of some texts of a batch to their loss."""
 
 
 class Head(NamedTuple):
@@ -50,7 +53,7 @@ class Head(NamedTuple):
     texts: int
     model: torch.nn.Module
     here: Loss
-    naive: Loss
+    naive: LossOf
 
 
 def answering(split: Split, codes: Codes, rows: np.ndarray, budget: Budget, device: torch.device) -> Head:
@@ -64,15 +67,14 @@ def answering(split: Split, codes: Codes, rows: np.ndarray, budget: Budget, devi
     def here(model: answerer.Answerer) -> Tensor:
         ids = cut(asked.ids[numbers], device)
         vectors = codes.vectors(asked.images[rows], device)
-        return F.cross_entropy(model(ids, torch.from_numpy(owner).to(device), vectors), wanted)
+        return F.cross_entropy(model(ids, torch.from_numpy(owner).to(device), vectors), wanted, reduction="sum")
 
-    def naive(model: answerer.Answerer) -> Tensor:
-        ids = cut(
-            vocabulary.encode([split.questions[row].text for row in asked.order[numbers]], answerer.WORDS), device
-        )
-        context = model.image(model.reader(codes.vectors(asked.images[rows][owner], device)))
+    def naive(model: answerer.Answerer, some: np.ndarray) -> Tensor:
+        texts = [split.questions[row].text for row in asked.order[numbers[some]]]
+        ids = cut(vocabulary.encode(texts, answerer.WORDS), device)
+        context = model.image(model.reader(codes.vectors(asked.images[rows][owner[some]], device)))
         hidden = model.question(model.words(ids), ids != PADDING, context)
-        return F.cross_entropy(model.answer(hidden)[ids == END], wanted)
+        return F.cross_entropy(model.answer(hidden)[ids == END], wanted[some], reduction="sum")
 
     model = answerer.Answerer(len(vocabulary), len(answers), budget, codes)
     return Head("questions", len(numbers), model, here, naive)
@@ -87,17 +89,19 @@ def grounding(split: Split, codes: Codes, rows: np.ndarray, budget: Budget, devi
     numbers, owner = asked.of_images(rows)
     boxes = torch.tensor([split.boxes[row].box for row in asked.order[numbers]], dtype=torch.float32, device=device)
 
-    def loss(found: Tensor) -> Tensor:
-        place = (boxes[:, 1] * codes.grid[0]).long() * codes.grid[1] + (boxes[:, 0] * codes.grid[1]).long()
-        return F.l1_loss(found[:, :4], boxes) + F.cross_entropy(found[:, 4:], place)
+    def loss(found: Tensor, wanted: Tensor) -> Tensor:
+        place = (wanted[:, 1] * codes.grid[0]).long() * codes.grid[1] + (wanted[:, 0] * codes.grid[1]).long()
+        return (found[:, :4] - wanted).abs().sum() + F.cross_entropy(found[:, 4:], place, reduction="sum")
 
     def here(model: grounder.Grounder) -> Tensor:
         ids = cut(asked.ids[numbers], device)
-        return loss(model(ids, torch.from_numpy(owner).to(device), codes.vectors(asked.images[rows], device)))
+        return loss(model(ids, torch.from_numpy(owner).to(device), codes.vectors(asked.images[rows], device)), boxes)
 
-    def naive(model: grounder.Grounder) -> Tensor:
-        ids = cut(vocabulary.encode([split.boxes[row].text for row in asked.order[numbers]], grounder.WORDS), device)
-        return loss(model(ids, torch.arange(len(ids), device=device), codes.vectors(asked.images[rows][owner], device)))
+    def naive(model: grounder.Grounder, some: np.ndarray) -> Tensor:
+        texts = [split.boxes[row].text for row in asked.order[numbers[some]]]
+        ids = cut(vocabulary.encode(texts, grounder.WORDS), device)
+        vectors = codes.vectors(asked.images[rows][owner[some]], device)
+        return loss(model(ids, torch.arange(len(ids), device=device), vectors), boxes[some])
 
     return Head("expressions", len(numbers), grounder.Grounder(len(vocabulary), budget, codes), here, naive)
 
@@ -110,12 +114,12 @@ def captioning(split: Split, codes: Codes, rows: np.ndarray, budget: Budget, dev
 
     def here(model: captioner.Captioner) -> Tensor:
         ids = cut(vocabulary.encode(texts, captioner.WORDS), device)
-        return F.cross_entropy(model(codes.vectors(rows, device), ids), ids[ids != PADDING])
+        return F.cross_entropy(model(codes.vectors(rows, device), ids), ids[ids != PADDING], reduction="sum")
 
-    def naive(model: captioner.Captioner) -> Tensor:
-        ids = cut(vocabulary.encode(texts, captioner.WORDS), device)
-        logits = model.decoder(ids[:, :-1], model.read(codes.vectors(owner, device)))
-        return F.cross_entropy(logits.flatten(0, 1), ids.flatten(), ignore_index=PADDING)
+    def naive(model: captioner.Captioner, some: np.ndarray) -> Tensor:
+        ids = cut(vocabulary.encode([texts[number] for number in some], captioner.WORDS), device)
+        logits = model.decoder(ids[:, :-1], model.read(codes.vectors(owner[some], device)))
+        return F.cross_entropy(logits.flatten(0, 1), ids.flatten(), ignore_index=PADDING, reduction="sum")
 
     return Head("captions", len(texts), captioner.Captioner(len(vocabulary), budget, codes), here, naive)
 
@@ -127,19 +131,19 @@ def masked_words(split: Split, codes: Codes, rows: np.ndarray, budget: Budget, d
     texts = one_each(split, owner.tolist(), rng)
     ranks = masking_ranks(encoder.tokenize(texts), rng)
 
-    def batch() -> tuple[Tensor, Tensor]:
-        ids = cut(encoder.tokenize(texts).numpy(), device)
-        return ids, torch.from_numpy(ranks[:, : ids.shape[1]] < 2).to(device)
+    def batch(some: np.ndarray) -> tuple[Tensor, Tensor]:
+        ids = cut(encoder.tokenize([texts[number] for number in some]).numpy(), device)
+        return ids, torch.from_numpy(ranks[some, : ids.shape[1]] < 2).to(device)
 
     def here(model: word_probe.WordProbe) -> Tensor:
-        ids, predict = batch()
-        return F.cross_entropy(model(codes.vectors(rows, device), ids, predict), ids[predict])
+        ids, predict = batch(np.arange(len(texts)))
+        return F.cross_entropy(model(codes.vectors(rows, device), ids, predict), ids[predict], reduction="sum")
 
-    def naive(model: word_probe.WordProbe) -> Tensor:
-        ids, predict = batch()
-        context = model.image(model.reader(codes.vectors(owner, device)))
+    def naive(model: word_probe.WordProbe, some: np.ndarray) -> Tensor:
+        ids, predict = batch(some)
+        context = model.image(model.reader(codes.vectors(owner[some], device)))
         hidden = model.caption(model.words(ids.masked_fill(predict, model.mask)), ids != PADDING, context)
-        return F.cross_entropy(model.word(hidden)[predict], ids[predict])
+        return F.cross_entropy(model.word(hidden)[predict], ids[predict], reduction="sum")
 
     return Head("masked captions", len(texts), word_probe.WordProbe(encoder, codes, budget), here, naive)
 
@@ -150,21 +154,33 @@ def cut(ids: np.ndarray, device: torch.device) -> Tensor:
 
 
 def by_turns(found: Head, budget: Budget, rounds: int, device: torch.device) -> list[float]:
-    """Median seconds of a step, here and the naive way."""
-    steps = dataclasses.replace(budget, steps=STEPS)
-    ways = [(copy.deepcopy(found.model).to(device), loss) for loss in (found.here, found.naive)]
+    """Median seconds of a step: here, the naive way in one batch, and one by one."""
+
+    def in_turn(model: torch.nn.Module) -> Tensor:
+        return torch.stack([found.naive(model, every[number : number + 1]) for number in every]).sum()
+
+    every = np.arange(found.texts)
+    losses: tuple[Loss, ...] = (found.here, lambda model: found.naive(model, every), in_turn)
+    models = [copy.deepcopy(found.model).to(device) for _ in losses]
     with torch.no_grad():
-        torch.testing.assert_close(*(loss(model) for model, loss in ways))
-    seconds: list[list[float]] = [[] for _ in ways]
+        first, *others = (loss(model) for loss, model in zip(losses, models, strict=True))
+        for other in others:
+            torch.testing.assert_close(other, first, rtol=1e-4, atol=0)
+    seconds: list[list[float]] = [[] for _ in losses]
     for turn in range(rounds + 1):
-        for (model, loss), taken in zip(ways, seconds, strict=True):
+        for loss, model, taken in zip(losses, models, seconds, strict=True):
+            steps = 1 if loss is in_turn else STEPS
             started = time.perf_counter()
-            head.fit(model, partial(loss, model), steps, device)
+            head.fit(model, partial(_mean, loss, model, found.texts), dataclasses.replace(budget, steps=steps), device)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             if turn:
-                taken.append((time.perf_counter() - started) / STEPS)
+                taken.append((time.perf_counter() - started) / steps)
     return [statistics.median(taken) for taken in seconds]
+
+
+def _mean(loss: Loss, model: torch.nn.Module, texts: int) -> Tensor:
+    return loss(model) / texts
 
 
 def main() -> None:
@@ -184,12 +200,13 @@ def main() -> None:
     codes = Codes(indices, torch.randn(preset.codes, preset.width), True, lambda rows: rows)
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{named}; {arguments.preset}, {len(rows)} images a step, torch {torch.__version__}")
-    print("| a step with | a second here | a second the naive way | times as fast |\n|---|--:|--:|--:|")
+    print("| a step with | a second here | naively, one batch | times as fast | one by one | times as fast |")
+    print("|---|--:|--:|--:|--:|--:|")
     for make in (answering, captioning, grounding, masked_words):
         found = make(split, codes, rows, budget, device)
-        here, naive = by_turns(found, budget, arguments.rounds, device)
-        rates = f"{found.texts / here:.0f} | {found.texts / naive:.0f}"
-        print(f"| {found.texts} {found.unit} | {rates} | {naive / here:.2f} |")
+        here, *others = by_turns(found, budget, arguments.rounds, device)
+        compared = " | ".join(f"{found.texts / other:,.0f} | {other / here:.2f}" for other in others)
+        print(f"| {found.texts} {found.unit} | {found.texts / here:,.0f} | {compared} |", flush=True)
 
 
 if __name__ == "__main__":
