@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from itertools import count, islice, product
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 
@@ -128,7 +128,8 @@ def _make_up(records: int, folder: Path) -> None:
     for record in of_tasks:
         if record.per_example:
             shutil.copy(real.path_of(record).with_name(record.per_example), folder.with_name(f"{record.task}.npz"))
-    for number, seed, record in islice(product(count(), range(SEEDS), of_tasks), records):
+    endless = ((number, seed, record) for number in count() for seed in range(SEEDS) for record in of_tasks)
+    for number, seed, record in islice(endless, records):
         key = hashlib.sha256(f"{number} {seed} {record.task}".encode()).hexdigest()[:20]
         method = record.method.model_copy(update={"name": f"made-up-{number}"})
         scores = record.per_example and f"{key}.npz"
