@@ -145,10 +145,7 @@ def _array(content: bytes) -> np.ndarray:
 
     start = HEAD.size + HEAD.unpack_from(content)[1] if len(content) > HEAD.size else 0
     shape, fortran, dtype = _head(content[:start])
-    if (
-        dtype not in (np.float32, np.int32, np.uint8, np.int8)
-        or len(content) - start != math.prod(shape) * dtype.itemsize
-    ):
+    if dtype.hasobject or len(content) - start != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{dtype} {shape} in {len(content) - start} bytes")
     return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if fortran else "C").copy()
 
