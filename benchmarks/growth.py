@@ -26,11 +26,11 @@ from statistics import median
 
 import numpy as np
 import torch
+from steps import training_step
 
 from bench import registry
 from bench.contracts.method import Batch
 from bench.experiment.jobs import graph
-from bench.experiment.optimizers import optimizers
 from bench.experiment.plan import plan
 from bench.experiment.request import Request
 from bench.features.perceptual import LpipsNetwork
@@ -67,16 +67,7 @@ def _step(preset: Preset) -> Work:
     tokenizer = registry.methods.get("vqgan").load()().build(preset, "emoji-scenes", None).train()
     tokenizer.to(memory_format=torch.channels_last)
     images = torch.rand(preset.batch_size, 3, preset.image_size, preset.image_size) * 2 - 1
-    of_tokenizer = optimizers(tokenizer, preset)
-
-    def step() -> None:
-        losses = tokenizer.losses(Batch(images, None), preset.discriminator_start)
-        tokenizer.zero_grad(set_to_none=True)
-        torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()
-        for optimizer in of_tokenizer:
-            optimizer.step()
-
-    return step
+    return training_step(tokenizer, Batch(images, None), preset)
 
 
 def metrics(images: int) -> Work:

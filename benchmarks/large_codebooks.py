@@ -17,17 +17,19 @@ import time
 
 import torch
 import torch.nn.functional as F
+from steps import training_step
 from torch import Tensor
 from typing_extensions import override
 
 from bench.contracts.method import Batch, Quantized
-from bench.experiment.optimizers import optimizers
 from bench.methods.cvq import ClusterQuantizer
 from bench.methods.gumbel import GumbelQuantizer, from_uniform
 from bench.methods.parts.vector_quantizer import to_map, to_rows
 from bench.presets import PRESETS
 from bench.registry import methods
 from bench.system.memory import keep_freed_memory
+
+WARM_UP = 2
 
 
 class PlainCluster(ClusterQuantizer):
@@ -54,7 +56,7 @@ PLAIN = {"cvq": PlainCluster, "gumbel": PlainGumbel}
 
 
 def measure(name: str, plain: bool, codes: int, steps: int) -> float:
-    """Seconds of a step of preset `tiny` in this process, two steps to warm up before."""
+    """Seconds of a step of preset `tiny` in this process, after `WARM_UP` steps."""
     if not plain:
         keep_freed_memory()
     preset = dataclasses.replace(PRESETS["tiny"], codes=codes)
@@ -64,15 +66,11 @@ def measure(name: str, plain: bool, codes: int, steps: int) -> float:
     if plain:
         tokenizer.quantizer.__class__ = PLAIN[name]
     images = torch.rand(preset.batch_size, 3, preset.image_size, preset.image_size) * 2 - 1
-    of_tokenizer = optimizers(tokenizer, preset)
-    for step in range(-2, steps):
-        if step == 0:
+    step = training_step(tokenizer, Batch(images, None), preset)
+    for number in range(-WARM_UP, steps):
+        if number == 0:
             started = time.perf_counter()
-        losses = tokenizer.losses(Batch(images, None), preset.discriminator_start)
-        tokenizer.zero_grad(set_to_none=True)
-        torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()
-        for optimizer in of_tokenizer:
-            optimizer.step()
+        step()
     return (time.perf_counter() - started) / steps
 
 

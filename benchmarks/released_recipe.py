@@ -18,16 +18,16 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from steps import training_step
 from torch import Tensor
 
 from bench.contracts.method import Batch, TextBatch, TextEncoder
-from bench.experiment.optimizers import optimizers
 from bench.methods.lgvq import LgVq
 from bench.methods.parts.adversarial import AdversarialObjective, adaptive_weight, hinge_loss
 from bench.methods.parts.language.guided import LanguageGuided
 from bench.methods.parts.language.losses import draw_mask
 from bench.presets import PRESETS, Preset
-from bench.system.precision import autocast, multiplies_bf16
+from bench.system.precision import multiplies_bf16
 from bench.text.load import load_text_encoder
 from bench.text.words import word_positions
 
@@ -120,23 +120,6 @@ def recipe(
     return step
 
 
-def ours(
-    tokenizer: LanguageGuided, text: TextBatch, images: Tensor, preset: Preset, device: torch.device
-) -> Callable[[], None]:
-    """A step as `bench.experiment.train` makes it: text features come from the cache."""
-    of_tokenizer = optimizers(tokenizer, preset)
-
-    def step() -> None:
-        with autocast(device, preset.precision):
-            losses = tokenizer.losses(Batch(images, text), preset.discriminator_start)
-        tokenizer.zero_grad(set_to_none=True)
-        torch.stack([loss.float() for name, loss in losses.items() if not name.startswith("_")]).sum().backward()
-        for optimizer in of_tokenizer:
-            optimizer.step()
-
-    return step
-
-
 def by_turns(steps: dict[str, Callable[[], None]], rounds: int, device: torch.device) -> dict[str, float]:
     """Median seconds of a step of each, taken by turns after one turn to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
@@ -177,8 +160,8 @@ def main() -> None:
     usual, last = torch.contiguous_format, torch.channels_last
     steps = {
         "the released recipe": recipe(made(usual), encoder, images, ids, preset),
-        "here, same arithmetic": ours(made(usual), text, images, preset, device),
-        f"here, channels last, {fast.precision}": ours(made(last), text, images, fast, device),
+        "here, same arithmetic": training_step(made(usual), Batch(images, text), preset),
+        f"here, channels last, {fast.precision}": training_step(made(last), Batch(images, text), fast),
     }
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(

@@ -15,16 +15,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from steps import training_step
 
 from bench.contracts.method import Batch, TextBatch, Tokenizer
 from bench.errors import BenchError
 from bench.experiment.arguments import parse_setting, resolve
-from bench.experiment.optimizers import optimizers
 from bench.presets import PRESETS, Preset
 from bench.registry import methods
 from bench.system.environment import peak_memory_mib
 from bench.system.memory import keep_freed_memory
-from bench.system.precision import autocast, multiplies_bf16
+from bench.system.precision import multiplies_bf16
 from bench.text.load import load_text_encoder
 
 CAPTION = "a red apple at the top left and a yellow banana at the bottom right on a blue background"
@@ -56,17 +56,7 @@ def measure(
     if encoder is not None:
         ids = encoder.tokenize([CAPTION] * preset.batch_size).to(device)
         text = TextBatch(ids, *encoder.encode(ids))
-    of_tokenizer = optimizers(tokenizer, preset)
-
-    def step() -> None:
-        with autocast(device, preset.precision):
-            losses = tokenizer.losses(Batch(images, text), preset.discriminator_start)
-        tokenizer.zero_grad(set_to_none=True)
-        torch.stack([loss.float() for key, loss in losses.items() if not key.startswith("_")]).sum().backward()
-        for optimizer in of_tokenizer:
-            optimizer.step()
-
-    train = per_second(step, steps, device) * len(images)
+    train = per_second(training_step(tokenizer, Batch(images, text), preset), steps, device) * len(images)
     tokenizer.eval()
     with torch.inference_mode():
         codes = tokenizer.encode(images)

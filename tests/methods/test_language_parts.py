@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 
 import pytest
 import torch
@@ -103,13 +103,10 @@ def test_dropout_keeps_a_share_and_the_mean(shape: tuple[int, ...]) -> None:
     assert torch.equal(dropout(x, 0.25, True), dropped)
 
 
-def test_the_released_recipe_of_the_benchmark_has_the_same_losses() -> None:
+def test_the_released_recipe_of_the_benchmark_has_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What benchmarks/released_recipe.py times against computes what is computed here, but for its small constants."""
-    spec = importlib.util.spec_from_file_location("released_recipe", ROOT / "benchmarks/released_recipe.py")
-    assert spec is not None
-    assert spec.loader is not None
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = importlib.import_module("released_recipe")
     text, preset = SmallText(), PRESETS["smoke"]
     torch.manual_seed(0)
     tokenizer = LgVq().build(preset, "emoji-scenes", text).eval()

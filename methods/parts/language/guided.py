@@ -80,10 +80,8 @@ class LanguageGuidance(nn.Module):
         if mask_at == "words":
             with torch.no_grad():
                 tokens = self._encode(text.ids.masked_fill(predict, self._mask_id))[0]
-        count = int(predict.sum(1).max())  # of the caption with most
-        at = predict.int().argsort(dim=1, descending=True, stable=True)[
-            :, :count
-        ]  # [B, Q], masked words first, in order
+        masked_first = predict.int().argsort(dim=1, descending=True, stable=True)  # [B, L], each kind in order
+        at = masked_first[:, : int(predict.sum(1).max())]  # [B, Q], as many as the caption with most has
         decoded = self.word_model.decoded(
             tokens, visual, predict, text.ids != 0, self.switches.padding_mask, at, self.vision.projection
         )

@@ -62,12 +62,12 @@ def relationship_loss(
 
     Args:
         code_features: [B, N, any width], the codes themselves or what a head makes of them.
-        head: applied to the codes that words pick, [B, L, any width]: what it would make of the others plays no part.
         visual_tokens: [B, N, T]. text_features: [B, L, T].
         valid: bool [B, L]; the other positions count as zero vectors.
         reduction: "mean" over all B x L x L pairs, or "sum" over the pairs and mean over the batch.
         sign: flip a code whose word's best similarity is negative. Released: it scales by the similarity and then
             normalises, which leaves the sign.
+        head: applied to the codes that words pick, [B, L, any width]: what it would make of the others plays no part.
     """
     text = F.normalize(text_features.detach().float(), dim=-1)
     similarity, nearest = (text @ F.normalize(visual_tokens.detach().float(), dim=-1).mT).max(-1)
