@@ -1,0 +1,84 @@
+"""One method's value, or the difference of two, over trainings and test images at once.
+
+What image i gives in training s is mean + training s + image i + what they have together. A value for other trainings
+and other images is uncertain by all three; seeds add to the trainings alone, so that no number of them makes it surer
+than the images allow.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.leaderboard.statistics.effect import Effect
+from bench.leaderboard.statistics.parts import Part, both, effect_of
+from bench.leaderboard.trainings import Trainings
+
+
+class ImagePart(NamedTuple):
+    """variance: of a mean over images. shared: how much of it comes of single trainings too, and is in their part."""
+
+    part: Part
+    shared: float
+
+
+def mean(a: Trainings) -> Effect | None:
+    """A method's value with its uncertainty over trainings and images; None for one training without known images.
+
+    The variance is s2(a) / S + s2(z) / I - r2 / (S I), for a the values of trainings, z the means of images over
+    trainings and r2 the residual mean square of the two-way table (Searle, Casella & McCulloch, Variance Components,
+    1992, section 4.4); see `effect_of` for the degrees of freedom.
+    """
+    images = _alone(a)
+    return effect_of(a.mean, _of_trainings(a), images and images.part, images.shared if images else 0.0)
+
+
+def difference(a: Trainings, b: Trainings) -> Effect | None:
+    """a - b with its uncertainty; None where one training on some side and no known images leave nothing to say.
+
+    They need no common seed: trainings are taken to be independent, which is too careful where seeds are shared.
+    Images count once where both have scores of the same ones. The variance is s2(a) / S_A + s2(b) / S_B + s2(z) / I -
+    r2_A / (S_A I) - r2_B / (S_B I) for z the differences of the images' means, as in `mean`. Without scores of the same
+    images the errors of both sides add up; a side of which none is known is taken to be like the other.
+    """
+    sides = _of_trainings(a), _of_trainings(b)
+    trainings = None if sides[0] is None or sides[1] is None else both(sides[0], sides[1])
+    images = _together(a, b)
+    return effect_of(a.mean - b.mean, trainings, images and images.part, images.shared if images else 0.0)
+
+
+def residual(a: Trainings) -> float:
+    """Residual mean square of the two-way table [S, I], 0 for one training: its rows and columns explain all."""
+    if a.images is None or len(a.images) < 2:
+        return 0.0
+    left = a.images - a.images.mean(0) - a.images.mean(1, keepdims=True) + a.images.mean()
+    return float(np.square(left).sum()) / ((left.shape[0] - 1) * (left.shape[1] - 1))
+
+
+def of_images(means: np.ndarray) -> Part:
+    """Variance of the mean of independent images' values [I]."""
+    return Part(float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+
+
+def _of_trainings(a: Trainings) -> Part | None:
+    count = len(a.values)
+    return None if count < 2 else Part(float(np.var(a.values, ddof=1)) / count, count - 1)
+
+
+def _alone(a: Trainings) -> ImagePart | None:
+    if a.images is not None:
+        return ImagePart(of_images(a.images.mean(0)), residual(a) / a.images.size)
+    return None if a.error is None else ImagePart(Part(a.error**2, math.inf), 0.0)
+
+
+def _together(a: Trainings, b: Trainings) -> ImagePart | None:
+    one, other = _alone(a), _alone(b)
+    if one is None or other is None:
+        known = one or other
+        return known and ImagePart(both(known.part, known.part), 2 * known.shared)
+    shared = one.shared + other.shared
+    if a.images is None or b.images is None or a.layout != b.layout:
+        return ImagePart(both(one.part, other.part), shared)
+    return ImagePart(of_images(a.images.mean(0) - b.images.mean(0)), shared)
