@@ -24,15 +24,16 @@ class ImagePart(NamedTuple):
     shared: float
 
 
-def mean(a: Trainings) -> Effect | None:
-    """A method's value with its uncertainty over trainings and images; None for one training without known images.
+def mean(a: Trainings) -> Effect:
+    """A method's value with its uncertainty over trainings and images; infinite for one training without known images.
 
     The variance is s2(a) / S + s2(z) / I - r2 / (S I), for a the values of trainings, z the means of images over
     trainings and r2 the residual mean square of the two-way table (Searle, Casella & McCulloch, Variance Components,
     1992, section 4.4); see `effect_of` for the degrees of freedom.
     """
     images = _alone(a)
-    return effect_of(a.mean, _of_trainings(a), images and images.part, images.shared if images else 0.0)
+    found = effect_of(a.mean, _of_trainings(a), images and images.part, images.shared if images else 0.0)
+    return found or Effect(a.mean, math.inf, math.inf, None, None)
 
 
 def difference(a: Trainings, b: Trainings) -> Effect | None:
@@ -60,6 +61,12 @@ def residual(a: Trainings) -> float:
 def of_images(means: np.ndarray) -> Part:
     """Variance of the mean of independent images' values [I]."""
     return Part(float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+
+
+def error_of(a: Trainings) -> float | None:
+    """Standard error of a method's value over images, None where unknown."""
+    found = _alone(a)
+    return None if found is None else math.sqrt(found.part.variance)
 
 
 def _of_trainings(a: Trainings) -> Part | None:
