@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.contracts.metric import Metric
-from bench.errors import UsageError, did_you_mean
+from bench.errors import UsageError
 from bench.presets import PRESETS
 from bench.system.terminal import one_line
+
+if TYPE_CHECKING:
+    from bench.records.store import RecordStore
 
 REGISTRIES: dict[str, registry.Registry[Any]] = {
     "methods": registry.methods,
@@ -77,17 +81,28 @@ def _shown(value: object) -> str:
 
 
 def one_record(key: str, results: Path) -> str:
-    """The record whose key starts with `key`, as JSON, and the path of its file.
+    """The record whose key starts with `key`, as JSON, then the paths of its files and the command that makes it again.
 
     Raises:
         UsageError: none or several such records.
     """
+    from bench.records.command import command_of
     from bench.records.store import RecordStore
 
     store = RecordStore(results)
-    found = [record for record in store.all().records if record.key.startswith(key)]
-    if not found:
-        raise UsageError(f"no record {key!r} in {results}{did_you_mean(key, [r.key for r in store.all().records])}")
-    if len(found) > 1:
-        raise UsageError(f"{key!r} is the beginning of {len(found)} keys: {', '.join(r.key for r in found[:5])} ...")
-    return f"{found[0].to_json()}{one_line(str(store.path_of(found[0])))}"
+    records, problems = store.starting_with(key)
+    if not records:
+        raise UsageError(f"no record {key!r} in {results}: {problems[0] if problems else _near(key, store)}")
+    if len(records) > 1:
+        keys = ", ".join(record.key for record in records[:5])
+        raise UsageError(f"{key!r} is the beginning of {len(records)} keys: {keys}{', ...' * (len(records) > 5)}")
+    lines = [*map(str, store.paths_of(records[0])), command_of(records[0])]
+    lines += [f"left out: {problem}" for problem in problems]
+    return records[0].to_json() + "\n".join(map(one_line, lines))
+
+
+def _near(key: str, store: RecordStore) -> str:
+    """The key most like a wrong one, else how many there are."""
+    keys = store.keys()
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"{len(keys):,} records have other keys"

@@ -32,11 +32,25 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+=@-]{0,120}")
 
 def _as_json(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     """What JSON makes of it (tuples become lists), so that a record equals itself read back."""
+    if info.mode == "json":
+        if not _is_finite(value):
+            raise ValueError("not JSON: Out of range float values are not JSON compliant")
+        return value
     try:
-        text = json.dumps(value, allow_nan=False)
+        return dict(json.loads(json.dumps(value, allow_nan=False)))
     except (TypeError, ValueError) as error:
         raise ValueError(f"not JSON: {error}") from error
-    return value if info.mode == "json" else dict(json.loads(text))
+
+
+def _is_finite(value: dict[str, Any] | list[Any]) -> bool:
+    """Whether all numbers of a value that was read from JSON are finite, without writing it again."""
+    for part in value.values() if isinstance(value, dict) else value:
+        if isinstance(part, float):
+            if not math.isfinite(part):
+                return False
+        elif isinstance(part, (dict, list)) and not _is_finite(part):
+            return False
+    return True
 
 
 def _encodable(value: object) -> object:
@@ -47,6 +61,8 @@ def _encodable(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_encodable)]
 Plain = Annotated[dict[str, Any], AfterValidator(_as_json)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A whole number that a column of a table can hold."""
 Kind = Literal["run", "tune"]
 """Of records: what counts, or a trial of `tune` on validation data, which no table shows."""
 
@@ -90,14 +106,16 @@ class Measured(Strict):
     over: "examples", the mean of per-example scores under the metric's name; "set", a value of all examples at once.
         None in records written before this was stored.
     clusters: name of the per-example array that says which scores share an image.
+    error: standard error over images; None where it is not known, and in records written before it was stored.
     """
 
     value: float
-    n: int = Field(ge=0)
+    n: int = Field(ge=0, lt=2**63)
     higher_is_better: bool | None
     unit: str
     over: Literal["examples", "set"] | None = None
     clusters: str | None = None
+    error: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Record(Strict):
@@ -119,8 +137,8 @@ class Record(Strict):
     method: MethodUsed
     task: Name
     dataset: DataUsed
-    seed: int
-    head_seed: int | None = None
+    seed: Whole
+    head_seed: Whole | None = None
     preset: str
     text_encoder: str | None = None
     protocol: Plain
@@ -131,7 +149,7 @@ class Record(Strict):
     per_example: str | None = None
     samples: list[str] = []
     warnings: list[Text] = []
-    cost: dict[str, float] = {}
+    cost: dict[str, float] = Field(default={}, max_length=100)
     env: Plain = {}
     created: str
 
@@ -178,8 +196,11 @@ class Record(Strict):
         if bad:
             raise RecordError(f"not finite: {', '.join(f'{name} = {self.metrics[name].value}' for name in bad)}")
         try:
-            # a record of a run says nothing of its kind: so it did before there were others
+            # what is left out is the rule, and older records do not have it: a kind "run", an error that is not known
             fields = self.model_dump(by_alias=True, exclude={"kind"} if self.kind == "run" else None)
+            for measured in fields["metrics"].values():
+                if measured["error"] is None:
+                    del measured["error"]
             return json.dumps(fields, sort_keys=True, indent=1, allow_nan=False) + "\n"
         except ValueError as error:
             raise RecordError(f"record {self.key} holds a number that is not finite") from error
@@ -218,6 +239,10 @@ def parse(text: bytes) -> Record:
 
 
 def _first_of(error: ValidationError) -> str:
+    """One line about the first thing that is wrong."""
     first = error.errors(include_url=False)[0]
+    where, given = first["loc"], first["input"]
+    if where == ("schema",) and isinstance(given, int) and given > 1:
+        return f"written by a newer version of this program, with schema {given!s:.20}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, first['loc'])) or 'record'}: {message}"
+    return one_line(f"{'.'.join(map(str, where)) or 'record':.100}: {message:.300}")

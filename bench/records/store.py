@@ -7,20 +7,22 @@ to files that are missing and any number of runs may write at once. Files read b
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import RecordError
+from bench.records.places import SUFFIX, files, folders, place_of
 from bench.records.record import KEY, Record, parse, validate
+from bench.records.sharing import Sharing
 from bench.system import untrusted
 from bench.system.claims import check_writable, claim
 from bench.system.files import remove, write_atomic
-from bench.system.vectors import MAX_VECTORS_BYTES, check_end, pack_vectors, unpack_vectors
+from bench.system.garbage import uncollected
+from bench.system.terminal import one_line
+from bench.system.vectors import MAX_VECTORS_BYTES, pack_vectors, unpack_vectors
+from bench.system.zip_entries import check_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +51,7 @@ class RecordStore:
 
     def path_of(self, record: Record) -> Path:
         """Where the record's JSON lies; characters of names that do not belong in a path become "_"."""
-        names = (record.dataset.name, record.method.name, record.task)
-        folders = [re.sub(r"[^A-Za-z0-9._+=@-]|^\.", "_", name) for name in names]
-        return self.root.joinpath(*folders, f"{record.key}.json")
+        return Path(self.root, place_of(record))
 
     def check_writable(self) -> None:
         """Raises UsageError where a record could not be written."""
@@ -103,63 +103,96 @@ class RecordStore:
                 raise RecordError(f"record {record.key}: {error}") from error
         return stored
 
+    def paths_of(self, record: Record) -> list[Path]:
+        """Where all its files lie: the JSON, the scores, the samples, as far as it has them."""
+        path = self.path_of(record)
+        scores = [record.per_example] if record.per_example is not None else []
+        return [path, *(path.with_name(name) for name in scores), *(path.parent / name for name in record.samples)]
+
     def get(self, key: str) -> Record | None:
         """The record of this key, or None; see `problems`."""
         return self._sound(self._places(key))
 
+    def keys(self) -> list[str]:
+        """Of all files that are named like records, sorted by path; none is opened."""
+        return [_key(place) for place in files(str(self.root), [])]
+
     def recorded(self, keys: Iterable[str]) -> dict[str, Record]:
         """The records of these keys, as `get` gives them, after one look through the folders."""
-        places: dict[str, list[Path]] = {key: [] for key in keys}
-        for folder in self._folders():
-            for name in sorted(os.listdir(folder)):  # noqa: PTH208 - a hundred thousand names
-                if name.endswith(".json") and name[:-5] in places:
-                    places[name[:-5]].append(folder / name)
-        with _uncollected():
-            found = {key: self._sound(paths) for key, paths in places.items() if paths}
+        places: dict[str, list[str]] = {key: [] for key in keys}
+        for place in files(str(self.root), []):
+            if (key := _key(place)) in places:
+                places[key].append(place)
+        with uncollected():
+            found = {key: self._sound(of_key) for key, of_key in places.items() if of_key}
         return {key: record for key, record in found.items() if record is not None}
 
     def all(self) -> Found:
-        """Every record, and every file in a record's place that is none."""
-        found = Found([], [])
-        for path in sorted(self.root.glob("*/*/*/*.json"), key=lambda path: path.relative_to(self.root).as_posix()):
-            try:
-                found.records.append(self._read(path))
-            except RecordError as error:
-                found.problems.append(str(error))
+        """Every record, and every file in a record's place that is none, or has the key of a record before it.
+
+        Equal parts of the records are the same objects.
+        """
+        return self.starting_with("")
+
+    def starting_with(self, beginning: str) -> Found:
+        """The same of all files whose names, which are records' keys, begin so; no other is opened."""
+        found, sharing = Found([], []), Sharing()
+        of_key: dict[str, str] = {}
+        with uncollected():
+            for place in files(str(self.root), found.problems):
+                if not _key(place).startswith(beginning):
+                    continue
+                try:
+                    record = self._read(place)
+                    self._check_first(place, of_key.setdefault(record.key, place))
+                except RecordError as error:
+                    found.problems.append(one_line(str(error)))
+                    continue
+                sharing.share(record)
+                found.records.append(record)
         return found
 
-    def scores(self, record: Record) -> dict[str, np.ndarray]:
-        """Per-example scores, name to float32 or int32 array [n]; empty where the record has none.
+    def scores(self, record: Record, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Per-example scores, name to float32 or int32 array [n] that cannot be written to.
+
+        names: those that are wanted; the others are not decoded. None for all. What the record has not is left out.
 
         Raises:
             RecordError: the file is missing or not what it should be.
         """
         if record.per_example is None:
             return {}
-        path = self.path_of(record).with_name(record.per_example)
+        path = f"{self.root}/{place_of(record).removesuffix(SUFFIX)}.npz"
         try:
-            return unpack_vectors(untrusted.read(path, MAX_VECTORS_BYTES))
+            return unpack_vectors(untrusted.read(path, MAX_VECTORS_BYTES), names)
         except (OSError, ValueError) as error:
-            raise RecordError(f"{path}: no per-example scores ({error})") from error
+            raise RecordError(f"{Path(path)}: no per-example scores ({error})") from error
 
-    def _read(self, path: Path) -> Record:
+    def _read(self, place: str) -> Record:
+        """The record at this path below the root."""
         try:
-            record = parse(untrusted.read(path, MAX_RECORD_BYTES))
+            record = parse(untrusted.read(f"{self.root}/{place}", MAX_RECORD_BYTES))
         except (RecordError, OSError, ValueError) as error:
-            raise RecordError(f"{path}: not a record ({error})") from error
-        if self.path_of(record) != path:
-            raise RecordError(f"{path}: this record belongs at {self.path_of(record)}")
+            raise RecordError(f"{Path(self.root, place)}: not a record ({error})") from error
+        if place_of(record) != place:
+            raise RecordError(f"{Path(self.root, place)}: this record belongs at {self.path_of(record)}")
         return record
 
-    def _sound(self, paths: Iterable[Path]) -> Record | None:
-        """The first of the records at these paths that has all that belongs to it; the others become problems."""
-        for path in paths:
+    def _check_first(self, place: str, first: str) -> None:
+        """Raises RecordError where another record has the key of the one at this place."""
+        if place != first:
+            other = Path(self.root, first)
+            raise RecordError(f"{Path(self.root, place)}: a second record of this key; the first is {other}")
+
+    def _sound(self, places: Iterable[str]) -> Record | None:
+        """The first of the records at these places that has all that belongs to it; the others become problems."""
+        for place in places:
             try:
-                record = self._read(path)
-                self._check_whole(record, path)
+                record = self._read(place)
+                self._check_whole(record, Path(self.root, place))
             except RecordError as error:
-                if str(error) not in self.problems:
-                    self.problems.append(str(error))
+                if (line := one_line(str(error))) not in self.problems:
+                    self.problems.append(line)
             else:
                 return record
         return None
@@ -179,36 +212,25 @@ class RecordStore:
 
     def _make_room(self, path: Path) -> None:
         """Remove what lies under the record's key elsewhere, and what is of another kind than is to be written."""
-        for other in self._places(path.stem):
+        for place in self._places(path.stem):
+            other = Path(self.root, place)
             if not (path.parent.exists() and other.parent.samefile(path.parent)):
-                for place in (other, other.with_suffix(".npz"), other.with_suffix("")):
-                    remove(place)
-        for place in (path, path.with_suffix(".npz")):
-            if place.is_dir():
-                remove(place)
+                for left in (other, other.with_suffix(".npz"), other.with_suffix("")):
+                    remove(left)
+        for own in (path, path.with_suffix(".npz")):
+            if own.is_dir():
+                remove(own)
         samples = path.with_suffix("")
         if samples.is_symlink() or not samples.is_dir():
             remove(samples)
 
-    def _places(self, key: str) -> list[Path]:
-        """All files that are named like the record of this key."""
+    def _places(self, key: str) -> list[str]:
+        """All paths below the root that are named like the record of this key, whatever is there."""
         if not KEY.fullmatch(key):
             return []
-        paths = [folder / f"{key}.json" for folder in self._folders()]
-        return [path for path in paths if os.path.lexists(path)]
-
-    def _folders(self) -> Iterator[Path]:
-        """All folders <data set>/<method>/<task>, sorted."""
-        yield from sorted(path for path in self.root.glob("*/*/*") if path.is_dir())
+        places = [f"{folder}{key}{SUFFIX}" for folder in folders(str(self.root), [])]
+        return [place for place in places if os.path.lexists(f"{self.root}/{place}")]
 
 
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Many objects are made and none is dropped: to look for garbage among them would take as long again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def _key(place: str) -> str:
+    return place.rpartition("/")[2].removesuffix(SUFFIX)

@@ -1,8 +1,7 @@
-"""Records as data frames: the rows, what survives a file, which record counts."""
+"""Records as data frames: the rows, which record counts, what was spent."""
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 
@@ -11,10 +10,7 @@ import pandas as pd
 import pytest
 from helpers.made_records import a_record
 
-from bench.leaderboard import statistics
-from bench.leaderboard.board import render
-from bench.leaderboard.formats import to_csv, to_parquet
-from bench.records.frame import CELL, COLUMNS, costs, newest, to_frame
+from bench.records.frame import CELL, COLUMNS, MeanCost, costs, mean_costs, newest, to_frame
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import ROOT
@@ -35,24 +31,20 @@ def _varied() -> list[Record]:
 
 
 def test_a_row_is_a_record_and_a_metric_or_says_why_there_is_none() -> None:
-    expected = (
-        "dataset,preset,task,method,arguments,text_encoder,seed,head_seed,status,reason,"
-        "metric,value,n,higher_is_better,unit,protocol_hash,code,key\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
-        "l1,0.1,200,False,,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
-        "psnr,0.3333333333333333,200,True,dB,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",minilm,0,0,ok,,'
-        "usage,1.0,200,,,cafe3132,c1,k1\n"
-        'emoji-scenes,tiny,vqa,vqvae,{},,0,0,skipped,"no ""codes"",\nnone at all",'
-        ",,,,,cafe3132,c1,k2\n"
-    )
-    assert to_csv(render(_varied())) == expected
+    frame = to_frame(_varied())
+    assert frame["metric"].tolist() == ["l1", "psnr", "usage", pd.NA]
+    assert frame["value"].tolist()[:3] == [0.1, 1 / 3, 1.0]
+    assert frame["arguments"].tolist() == ['{"a": "x, y", "beta": 0.1}'] * 3 + ["{}"]
+    assert frame["dataset_arguments"].tolist() == ["{}"] * 4
+    assert frame["text_encoder"].tolist() == ["minilm"] * 3 + [pd.NA]
+    assert frame["reason"].tolist() == [pd.NA] * 3 + ['no "codes",\nnone at all']
+    assert frame["key"].tolist() == ["k1"] * 3 + ["k2"]
 
 
-def test_parquet_gives_the_same_frame_back() -> None:
-    board = render(_varied())
-    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(to_parquet(board))), to_frame(board.records))
+def test_an_error_is_there_where_a_record_states_one() -> None:
+    plain = _measured("psnr", 20.0)
+    frame = to_frame([a_record(metrics={"psnr": plain | {"error": 0.5}, "l1": _measured("l1", 0.1)})])
+    assert frame.set_index("metric")["error"].to_dict() == {"l1": pytest.approx(np.nan, nan_ok=True), "psnr": 0.5}
 
 
 def test_missing_values_leave_counts_whole_and_directions_true_or_false() -> None:
@@ -77,6 +69,8 @@ def test_the_newest_record_of_a_cell_counts_whatever_the_time_zone() -> None:
     assert newest([later, earlier, noon]) == [later]
     twin = a_record(key="z", created=later.created)
     assert newest([twin, later]) == newest([later, twin]) == [twin]
+    first = a_record(key="a", created="0001-01-01T00:00:00+14:00")
+    assert newest([first, noon]) == newest([noon, first]) == [noon]
 
 
 def test_what_was_run_makes_a_cell() -> None:
@@ -116,23 +110,13 @@ def test_costs_are_a_column_each_and_missing_where_they_are_not_stated() -> None
     assert costs([]).empty
 
 
-def test_the_leaderboards_costs_are_means_over_the_records_that_state_them() -> None:
-    records = [a_record("a", seed=seed, cost={"train_s": cost}) for seed, cost in enumerate((1.0, 2.0, 6.0))]
-    records += [a_record("a", seed=3), a_record("b", cost={"disk_mb": 5}), a_record("c", None, cost={"train_s": 9.0})]
-    table = render(records).sections[0].costs
-    assert [column.name for column in table.columns] == ["disk_mb", "train_s"]
-    shown = {
-        row.label: [value and (value.estimate.mean, value.estimate.n) for value in row.values] for row in table.rows
-    }
-    assert shown == {"a": [None, (3.0, 3)], "b": [(5.0, 1), None], "c": [None, None]}
-
-
-def test_methods_that_tie_share_the_mean_of_their_ranks() -> None:
-    records = [a_record(method, value) for method, value in (("a", 0.7), ("b", 0.9), ("c", 0.7))]
-    section = render(records).sections[0]
-    assert {rank.label: rank.mean for rank in section.ranks} == {"a": 2.5, "b": 1.0, "c": 2.5}
-    pivot = to_frame(records).pivot_table("value", "method", "task")
-    assert statistics.ranks(pivot, [True])["vqa"].to_dict() == {"a": 2.5, "b": 1.0, "c": 2.5}
+def test_mean_costs_are_over_the_records_that_state_them_whatever_their_order() -> None:
+    records = [a_record("a", seed=seed, cost={"train_s": cost}) for seed, cost in enumerate((1e16, 1.0, -1e16))]
+    records += [a_record("a", seed=3), a_record("b", cost={"disk_mb": 5})]
+    expected = {"disk_mb": MeanCost(5.0, 1), "train_s": MeanCost(1 / 3, 3)}
+    assert mean_costs(records) == mean_costs(reversed(records)) == expected
+    assert list(mean_costs(records)) == ["disk_mb", "train_s"]
+    assert mean_costs([]) == {}
 
 
 def test_the_committed_records_have_a_row_for_each_value() -> None:
@@ -142,10 +126,13 @@ def test_the_committed_records_have_a_row_for_each_value() -> None:
     assert frame.drop_duplicates(["key", "metric"]).shape == frame.shape
 
 
-def test_importing_the_leaderboard_does_not_import_pandas() -> None:
+def test_records_are_read_and_counted_without_pandas() -> None:
     program = (
-        "import sys\n"
-        "import bench.records.frame, bench.leaderboard.formats\n"
+        "import sys; from pathlib import Path\n"
+        "import bench.records.command, bench.records.export\n"
+        "from bench.records.frame import mean_costs, newest\n"
+        "from bench.records.store import RecordStore\n"
+        "assert mean_costs(newest(RecordStore(Path('results')).all().records))\n"
         "assert not {'pandas', 'pyarrow', 'torch', 'ray'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
