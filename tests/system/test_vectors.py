@@ -79,6 +79,22 @@ def test_other_arrays_are_refused(array: np.ndarray) -> None:
         unpack_vectors(packed.getvalue())
 
 
+def test_only_what_is_wanted_is_unpacked_and_nothing_can_be_written_to() -> None:
+    packed = pack_vectors({"a": RNG.normal(23, 2.5, 2_000), "b": np.zeros(5), "image": np.arange(2_000)})
+    found = unpack_vectors(packed, {"a", "image", "c"})
+    assert found.keys() == {"a", "image"}
+    for array in unpack_vectors(packed).values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_the_same_ids_in_two_files_are_one_array() -> None:
+    ids = np.repeat(np.arange(2_000), 5)
+    first, second = (unpack_vectors(pack_vectors({"a": RNG.normal(0, 1, 2_000), "image": ids})) for _ in range(2))
+    assert first["image"] is second["image"]
+    assert not np.array_equal(first["a"], second["a"])
+
+
 def test_ids_cost_next_to_nothing_and_scores_two_bytes() -> None:
     ids = {name: np.repeat(np.arange(2_000), 5) for name in ("images", "images/color", "images@validation")}
     assert len(pack_vectors(ids)) < 1_500
