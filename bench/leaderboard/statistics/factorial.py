@@ -38,7 +38,7 @@ def contrast(tables: Sequence[Trainings], weights: Sequence[float]) -> Effect | 
         )
     found = design(tables)
     values = np.concatenate([table.values for table in tables]).astype(np.float64)
-    noise = training_noise(found, values)
+    noise = training_noise(found, values, found.blocked)
     if noise is None:
         return None
     of_trainings = found.weights(of_methods)
@@ -95,7 +95,8 @@ def _images(tables: Sequence[Trainings], found: Design, of_trainings: np.ndarray
         used = [tables[i] for i in group]
         each = sum(counted[i] @ table.images for i, table in zip(group, used, strict=True) if table.images is not None)
         parts.append(of_images(np.asarray(each)))
-        noise = image_noise(found if len(group) == len(tables) else design(used), used)
+        own = found if len(group) == len(tables) else design(used)
+        noise = image_noise(own, used, own.blocked)
         shared += noise * math.fsum(counted[i] @ counted[i] for i in group) / len(np.asarray(each))
     for table, each in zip(tables, counted, strict=True):
         if table.images is None:

@@ -15,13 +15,16 @@ COLUMNS = 256
 """Images at a time, so that 20,000 trainings take little memory."""
 
 
-def training_noise(design: Design, values: np.ndarray) -> Part | None:
+def training_noise(design: Design, values: np.ndarray, blocked: bool) -> Part | None:
     """Variance of one training's value, from values [N]; None without a method of two trainings.
 
-    With seeds as blocks it is without what a seed gives to all methods alike. Methods whose trainings all gave the same
-    value would make the others look surer than they are, and are not pooled unless all are so.
+    Methods whose trainings all gave the same value would make the others look surer than they are, and are not pooled
+    unless all are so.
+
+    Args:
+        blocked: without what a seed gives to all methods alike.
     """
-    if design.blocked:
+    if blocked:
         return Part(_squares(design.residuals(values)) / design.left, design.left)
     pooled = ~design.constant if (~design.constant & (design.method.counts > 1)).any() else design.constant
     freedom = int((design.method.counts - 1)[pooled].sum())
@@ -33,15 +36,16 @@ def training_noise(design: Design, values: np.ndarray) -> Part | None:
     return Part(variance, freedom)
 
 
-def image_noise(design: Design, tables: Sequence[Trainings]) -> float:
+def image_noise(design: Design, tables: Sequence[Trainings], blocked: bool) -> float:
     """Variance of what one image adds by chance in one training; 0 where single trainings leave nothing of it.
 
     Args:
         tables: those of the design, all with images of one layout.
+        blocked: without what a seed gives to an image in all methods alike.
     """
     images = [table.images for table in tables if table.images is not None]
     count = images[0].shape[1]
-    freedom = (design.left if design.blocked else len(design.method.of) - design.method.size) * (count - 1)
+    freedom = (design.left if blocked else len(design.method.of) - design.method.size) * (count - 1)
     if freedom == 0:
         return 0.0
     means = [one.mean(1, keepdims=True) for one in images]
@@ -50,7 +54,7 @@ def image_noise(design: Design, tables: Sequence[Trainings]) -> float:
         chunk = np.concatenate(
             [one[:, start : start + COLUMNS] - mean for one, mean in zip(images, means, strict=True)]
         )
-        squares.append(_squares(design.residuals(chunk) if design.blocked else design.within_methods(chunk)))
+        squares.append(_squares(design.residuals(chunk) if blocked else design.within_methods(chunk)))
     return math.fsum(squares) / freedom
 
 

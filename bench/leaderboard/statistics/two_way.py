@@ -65,8 +65,7 @@ def of_images(means: np.ndarray) -> Part:
 
 def error_of(a: Trainings) -> float | None:
     """Standard error of a method's value over images, None where unknown."""
-    found = _alone(a)
-    return None if found is None else math.sqrt(found.part.variance)
+    return a.error if a.images is None else math.sqrt(of_images(a.images.mean(0)).variance)
 
 
 def _of_trainings(a: Trainings) -> Part | None:
