@@ -50,15 +50,15 @@ def read_back(text: str) -> list[dict[str, str]]:
 def test_csv_has_a_row_a_metric_and_one_for_a_record_without() -> None:
     expected = (
         "dataset,preset,task,method,arguments,text_encoder,seed,head_seed,status,reason,metric,value,error,n,"
-        "higher_is_better,unit,dataset_arguments,protocol_hash,code,key,cost_eval_s,cost_parameters,cost_train_s\n"
+        "higher_is_better,unit,dataset_arguments,protocol_hash,code,key,counts,cost_eval_s,cost_parameters,cost_train_s\n"
         'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",,0,0,ok,,psnr,0.3333333333333333,0.5,200,'
-        "True,dB,{},cafe3132,c1,k1,,10.0,2.5\n"
+        "True,dB,{},cafe3132,c1,k1,True,,10.0,2.5\n"
         'emoji-scenes,tiny,vqa,lgvq,"{""a"": ""x, y"", ""beta"": 0.1}",,0,0,ok,,usage,1.0,,200,'
-        ",,{},cafe3132,c1,k1,,10.0,2.5\n"
+        ",,{},cafe3132,c1,k1,True,,10.0,2.5\n"
         'emoji-scenes,tiny,vqa,vqvae,{},,0,0,skipped,"no ""codes"",\nnone at all",,,,,'
-        ",,{},cafe3132,c1,k2,1.0,,\n"
+        ",,{},cafe3132,c1,k2,True,1.0,,\n"
         "emoji-scenes,tiny,vqa,vqvae,{},minilm,1,1,failed,TrainingDiverged: loss is NaN,,,,,"
-        ",,{},cafe3132,c1,k3,,,\n"
+        ",,{},cafe3132,c1,k3,True,,,\n"
     )
     assert to_csv(varied()) == expected
 
@@ -66,7 +66,8 @@ def test_csv_has_a_row_a_metric_and_one_for_a_record_without() -> None:
 def test_parquet_gives_the_frame_and_the_costs_back() -> None:
     frame = pd.read_parquet(io.BytesIO(to_parquet(varied())))
     pd.testing.assert_frame_equal(frame[list(COLUMNS)], to_frame(varied()))
-    costs = frame.drop(columns=list(COLUMNS))
+    assert frame["counts"].dtype == "bool"
+    costs = frame.drop(columns=[*COLUMNS, "counts"])
     assert costs.columns.tolist() == ["cost_eval_s", "cost_parameters", "cost_train_s"]
     assert costs["cost_train_s"].fillna(0).tolist() == [2.5, 2.5, 0, 0]
     assert (costs.dtypes == "float64").all()
@@ -74,8 +75,18 @@ def test_parquet_gives_the_frame_and_the_costs_back() -> None:
 
 @pytest.mark.parametrize("records", [[], [a_record(kind="tune")]], ids=["no record", "a trial"])
 def test_columns_and_types_stay_where_there_is_no_row(records: list[Record]) -> None:
-    assert to_csv(records) == ",".join(COLUMNS) + "\n"
-    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(to_parquet(records))), to_frame([]))
+    assert to_csv(records) == ",".join(COLUMNS) + ",counts\n"
+    frame = pd.read_parquet(io.BytesIO(to_parquet(records)))
+    pd.testing.assert_frame_equal(frame[list(COLUMNS)], to_frame([]))
+    assert frame["counts"].dtype == "bool"
+
+
+def test_what_has_been_replaced_is_there_and_does_not_count() -> None:
+    records = [a_record(key="old", day=1), a_record(key="new", day=2), a_record(key="other", seed=1)]
+    expected = {"old": False, "new": True, "other": True}
+    assert {row["key"]: row["counts"] == "True" for row in read_back(to_csv(records))} == expected
+    frame = pd.read_parquet(io.BytesIO(to_parquet(records)))
+    assert frame.set_index("key")["counts"].to_dict() == expected
 
 
 @pytest.mark.parametrize("text", HOSTILE)
