@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 LEVEL = 0.95
 """Of all intervals; tests are two-sided at what is left."""
-LARGEST = 60
-"""Standard errors that are enough for any power, with 1 degree of freedom."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,7 @@ def _noncentrality(freedom: float, power: float) -> float:
     """How many standard errors an effect has to be: where the noncentral t distribution has `power` above the test's
     upper bound. Below the lower one it then has next to nothing, which is left out.
     """
-    from scipy.optimize import brentq
-    from scipy.special import nctdtr, ndtri
+    from scipy.special import nctdtrinc, ndtri
 
     bound = quantile(freedom, (1 + LEVEL) / 2)
-    if math.isinf(freedom):
-        return float(bound + ndtri(power))
-    return float(brentq(lambda effect: 1 - nctdtr(freedom, effect, bound) - power, 0, LARGEST))
+    return float(bound + ndtri(power) if math.isinf(freedom) else nctdtrinc(freedom, 1 - power, bound))

@@ -13,6 +13,8 @@ import numpy as np
 
 from bench.leaderboard.statistics.effect import LEVEL
 
+PRECISION = 1e-9
+"""Relative, of a quantile, and of its level."""
 REACH = 9.0
 """Of the normal distribution, what lies further out is left out."""
 STEPS = 121
@@ -60,18 +62,30 @@ def of_best(others: int, freedom: float, correlation: float) -> float:
 
 
 def _quantile(below: Callable[[np.ndarray], np.ndarray], freedom: float) -> float:
-    """Where the mean of below(quantile * s) is 95 %, over s with freedom * s^2 ~ chi^2; below: for normal values."""
-    from scipy.optimize import brentq
+    """Where the mean of below(quantile * s) is 95 %, over s with freedom * s^2 ~ chi^2; below: for normal values.
 
+    False position with the Illinois rule (Dowell & Jarratt, BIT 11, 1971), since importing scipy.optimize takes longer
+    than a leaderboard.
+    """
     scales, weights = _scales(freedom)
 
     def left(quantile: float) -> float:
         return float(weights @ below(quantile * scales)) - LEVEL
 
-    highest = 10.0
-    while left(highest) < 0:
-        highest *= 2
-    return float(brentq(left, 0, highest, xtol=1e-10))
+    before, now = 0.0, 4.0
+    at_before, at_now = left(before), left(now)
+    while at_now < 0:
+        before, at_before, now = now, at_now, 2 * now
+        at_now = left(now)
+    while abs(at_now) > PRECISION and abs(now - before) > PRECISION * now:
+        step = now - at_now * (now - before) / (at_now - at_before)
+        at_step = left(step)
+        if at_step * at_now < 0:
+            before, at_before = now, at_now
+        else:
+            at_before /= 2
+        now, at_now = step, at_step
+    return now
 
 
 def _normal() -> tuple[np.ndarray, np.ndarray]:
