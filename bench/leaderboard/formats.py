@@ -4,49 +4,48 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.leaderboard.board import Leaderboard
-from bench.leaderboard.comparison import TableValue
-from bench.leaderboard.markdown import (
-    EMPTY,
-    HASH_DIGITS,
-    decimals_of,
-    heading,
-    parts_of,
-    rate_shown,
-    shown,
-    to_markdown,
-)
-from bench.leaderboard.tables import Table
+from bench.leaderboard.cells import HASH_DIGITS, decimals_of, difference_shown, heading, rank_shown, rate_shown, shown
+from bench.leaderboard.markdown import EMPTY, to_markdown
+from bench.leaderboard.statistics.effect import Effect
+from bench.leaderboard.table import Row, Table
 from bench.records.frame import to_frame
 from bench.system.terminal import visible
 
-TEX = {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---", "\\": r"\textbackslash{}"}
+TEX = {
+    "±": r"$\pm$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "—": "---",
+    "–": "--",
+    "°": r"$^\circ$",
+    "\\": r"\textbackslash{}",
+}
 TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-RATED = ("bits", "tokens")
-"""Columns after the metrics: at a position, of an image."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Beginnings of cells that spreadsheets work out."""
 
 
 def to_tex(board: Leaderboard) -> str:
-    """For a paper: one table a task with its main metrics, bold and intervals as in Markdown; needs booktabs."""
+    """For a paper: the small table of each task, bold and intervals as in Markdown; needs booktabs."""
     lines = [] if board.sections else [f"% {EMPTY}"]
     for section in board.sections:
         for table in section.tables:
-            columns = parts_of(table)[0]
-            rated = RATED if any(row.rate is not None for row in table.rows) else ()
+            if table.headline is None:
+                continue
+            column = table.columns[table.headline]
             caption = f"{table.title} on {section.title}, protocol {table.protocol[:HASH_DIGITS]}."
             lines += [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}"]
-            lines += [rf"\begin{{tabular}}{{l{'r' * (len(columns) + len(rated))}}}", r"\toprule"]
-            lines += [_tex_row(["method", *(_tex(heading(table.columns[i])) for i in columns), *rated]), r"\midrule"]
-            for row in table.rows:
-                label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
-                values = [_tex_value(row.values[i], decimals_of(table, i)) for i in columns]
-                lines.append(_tex_row([label, *values, *(map(_tex, rate_shown(row)) if rated else ())]))
+            lines += [r"\begin{tabular}{lrrrrr}", r"\toprule"]
+            lines += [_tex_row(["method", _tex(heading(column)), "against", "rank", "bits", "seeds"]), r"\midrule"]
+            lines += [
+                _tex_row(_tex_cells(row, table.headline, decimals_of(table, table.headline))) for row in table.rows
+            ]
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(lines) + "\n"
 
@@ -68,17 +67,15 @@ def to_parquet(board: Leaderboard) -> bytes:
 
 
 def to_json(board: Leaderboard) -> str:
-    """For programs: the rows of the CSV, and the tables and ranks of the Markdown."""
+    """For programs: the rows of the CSV, and the tables of the Markdown."""
     sections = [
         {
             "dataset": section.dataset,
             "preset": section.preset,
             "title": section.title,
             "images": section.images,
-            "ranked_by": {task: column.name for task, column in section.ranked_by},
-            "ranks": [{"method": rank.label, "mean": rank.mean, "of_tasks": rank.of_tasks} for rank in section.ranks],
+            "cells": section.counts,
             "tables": [_as_json(table) for table in section.tables],
-            "apart": section.apart,
             "rates": None if section.rates is None else _as_json(section.rates),
         }
         for section in board.sections
@@ -117,14 +114,18 @@ def _as_json(table: Table) -> dict[str, Any]:
             "notes": row.notes,
             "bits_per_position": row.rate and row.rate.bits,
             "tokens_per_image": row.rate and row.rate.tokens,
+            "against": row.base,
+            "difference": None if row.difference is None else _effect(row.difference),
+            "rank": row.rank,
             "metrics": {
                 column.name: {
-                    "mean": value.estimate.mean,
-                    "half_width": _rounded(value.estimate.half_width),
+                    "mean": value.mean,
+                    "low": _rounded(value.low),
+                    "high": _rounded(value.high),
                     "over": value.over,
                     "n": value.n,
                     "seeds": value.seeds,
-                    "tied_with_best": value.tied,
+                    "may_be_best": value.best,
                 }
                 for column, value in zip(table.columns, row.values, strict=True)
                 if value is not None
@@ -135,18 +136,30 @@ def _as_json(table: Table) -> dict[str, Any]:
     return {"task": table.title, "protocol_hash": table.protocol, "differs": table.differs, "rows": rows}
 
 
+def _effect(found: Effect) -> dict[str, float | None]:
+    """The estimate, half of its interval, and the standard errors of its parts."""
+    half, parts = found.half_width(), {"training_error": found.training, "image_error": found.images}
+    fields = {"estimate": found.estimate, "half_width": half if math.isfinite(half) else None, **parts}
+    return {name: _rounded(value) for name, value in fields.items()}
+
+
 def _rounded(value: float | None) -> float | None:
     """To six digits: the last bits of a sum over examples depend on the processor."""
     return None if value is None else float(f"{value:.6g}")
 
 
+def _tex_cells(row: Row, headline: int, decimals: int) -> list[str]:
+    label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
+    value = row.values[headline]
+    text = _tex(shown(value, decimals))
+    texts = [difference_shown(row.difference, decimals), rank_shown(row.rank), rate_shown(row.rate)]
+    seeds = "---" if value is None else str(value.seeds)
+    best = value is not None and value.best
+    return [label, rf"\textbf{{{text}}}" if best else text, *map(_tex, texts), seeds]
+
+
 def _tex_row(texts: list[str]) -> str:
     return " & ".join(texts) + r" \\"
-
-
-def _tex_value(value: TableValue | None, decimals: int) -> str:
-    text = _tex(shown(value, decimals))
-    return rf"\textbf{{{text}}}" if value is not None and value.tied else text
 
 
 def _tex(text: str) -> str:

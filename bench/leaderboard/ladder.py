@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from bench.leaderboard.comparison import TableValue
-from bench.leaderboard.tables import Row, Table
+from bench.leaderboard.table import Row, Table
 from bench.noise.report import number
 from bench.records.record import BLIND
 
@@ -29,31 +29,51 @@ def ladder(table: Table) -> str | None:
     Returns:
         None where there are no two rungs to compare.
     """
-    if table.headline is None:
+    rungs, low = _rungs(table), missteps(table)
+    if low is None:
         return None
-    column, index = table.columns[table.headline], table.headline
-    rungs = {name: _values(table.rows, belongs, index) for name, belongs in RUNGS.items()}
-    rungs = {name: values for name, values in rungs.items() if values}
-    if len(rungs) < 2:
+    margin = _margin(table)
+    by = f"by more than {number(margin)}, twice the noise" if margin else "(the noise is not known)"
+    figures = ", ".join(_shown(name, list(values.values())) for name, values in rungs.items())
+    outcome = f"is not in this order {by}: {'; '.join(low)}" if low else f"is in this order {by}"
+    return f"From worst to best, {_headline(table)} should be {figures}; it {outcome}."
+
+
+def missteps(table: Table) -> list[str] | None:
+    """Rows that are not below those of the next rung; None where there are no two rungs to compare."""
+    rungs = _rungs(table)
+    if table.headline is None or len(rungs) < 2:
         return None
-    sign = 1 if column.higher_is_better else -1
-    margin = 0.0 if table.noise is None or table.noise.total is None else 2 * table.noise.total
-    low = [
+    sign = 1 if table.columns[table.headline].higher_is_better else -1
+    margin = _margin(table)
+    return [
         f"{worse} and {', '.join(better)}"
         for (_, below), (_, above) in itertools.pairwise(rungs.items())
         for worse, value in below.items()
         if (better := [label for label, other in above.items() if sign * (other - value) <= margin])
     ]
-    by = f"by more than {number(margin)}, twice the noise" if margin else "(the noise is not known)"
-    figures = ", ".join(_shown(name, list(values.values())) for name, values in rungs.items())
-    outcome = f"is not in this order {by}: {'; '.join(low)}" if low else f"is in this order {by}"
-    return f"From worst to best, {column.name} should be {figures}; it {outcome}."
+
+
+def _rungs(table: Table) -> dict[str, dict[str, float]]:
+    """The rungs that have a value: label to value."""
+    if table.headline is None:
+        return {}
+    rungs = {name: _values(table.rows, belongs, table.headline) for name, belongs in RUNGS.items()}
+    return {name: values for name, values in rungs.items() if values}
+
+
+def _margin(table: Table) -> float:
+    return 0.0 if table.noise is None or table.noise.total is None else 2 * table.noise.total
+
+
+def _headline(table: Table) -> str:
+    return "" if table.headline is None else table.columns[table.headline].name
 
 
 def _values(rows: Sequence[Row], belongs: Callable[[Row], bool], column: int) -> dict[str, float]:
     """Label to value of the rows that belong to a rung and have one."""
     found: list[tuple[str, TableValue | None]] = [(row.label, row.values[column]) for row in rows if belongs(row)]
-    return {label: value.estimate.mean for label, value in found if value is not None}
+    return {label: value.mean for label, value in found if value is not None}
 
 
 def _shown(name: str, values: Sequence[float]) -> str:

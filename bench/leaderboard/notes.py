@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.contracts.metric import MetricName
-from bench.leaderboard import statistics
 from bench.records import alarms
 from bench.records.record import Record, seeds_shown
 
@@ -74,4 +74,4 @@ def _frechet_distances(records: Sequence[Record]) -> dict[str, float]:
         for name, measured in record.metrics.items():
             if MetricName.parse(name, (FRECHET,)).metric == FRECHET and measured.higher_is_better is False:
                 values.setdefault(name, []).append(measured.value)
-    return {name: statistics.over_seeds(of_seeds).mean for name, of_seeds in values.items()}
+    return {name: math.fsum(of_seeds) / len(of_seeds) for name, of_seeds in values.items()}

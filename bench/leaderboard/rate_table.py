@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.contracts.metric import MetricName
-from bench.leaderboard.comparison import TableValue
-from bench.leaderboard.statistics import Estimate
-from bench.leaderboard.tables import Column, Row, Table
+from bench.leaderboard.comparison import TableValue, plain
+from bench.leaderboard.table import Column, Row, Table
 
 PERPLEXITY = "perplexity"
 """The metric that makes a table one of rate and distortion: two to the entropy of the codes at a position."""
@@ -53,14 +52,10 @@ def _rates(row: Row, perplexity: int) -> list[TableValue | None]:
     value = row.values[perplexity]
     if row.rate is None:
         return [None] * len(RATES)
-    entropy = None if value is None else math.log2(value.estimate.mean)
+    entropy = None if value is None else math.log2(value.mean)
     bits = [row.rate.bits, row.rate.of_image, entropy, None if entropy is None else entropy * row.rate.positions]
-    return [None if number is None else _plain(number) for number in bits]
-
-
-def _plain(number: float) -> TableValue:
-    return TableValue(Estimate(number, None, 1), None, 0, 0)
+    return [None if number is None else plain(number) for number in bits]
 
 
 def _unmarked(value: TableValue | None) -> TableValue | None:
-    return None if value is None else replace(value, tied=False)
+    return None if value is None else replace(value, best=False)

@@ -9,7 +9,7 @@ from helpers.made_records import a_record
 
 from bench.leaderboard.board import render
 from bench.leaderboard.ladder import ladder
-from bench.leaderboard.tables import Table
+from bench.leaderboard.table import Table
 from bench.noise.noise import Noise, Place
 from bench.records.record import MethodUsed, Record
 

@@ -27,16 +27,16 @@ def test_methods_are_ordered_by_the_metric_and_blind_comes_last_in_italics() -> 
     blind = a_record("blind", 0.9, arguments={"kind": "question only"})
     table = rows(shown([a_record("vqvae", 0.5), blind, a_record("lgvq", 0.7)]))
     assert list(table) == ["method", "lgvq", "vqvae", "*blind (question only)*"]
-    assert table["method"] == ["accuracy ↑", "n", "seeds"]
-    assert table["lgvq"] == ["**0.700**", "200", "1"]
-    assert table["*blind (question only)*"] == ["0.900", "200", "1"]
+    assert table["method"] == ["accuracy ↑", "against", "rank", "bits", "train s", "seeds"]
+    assert table["lgvq"] == ["0.700", "—", "—", "—", "—", "1"]
+    assert table["*blind (question only)*"] == ["0.900", "—", "—", "—", "—", "1"]
 
 
 def test_lower_is_better_turns_the_order_and_the_arrow() -> None:
     table = rows(shown([a_record(m, v, metric="l1", higher=False) for m, v in (("a", 0.03), ("b", 0.01))]))
     assert list(table) == ["method", "b", "a"]
     assert table["method"][0] == "l1 ↓"
-    assert table["b"][0] == "**0.0100**"
+    assert table["b"][0] == "0.0100"
 
 
 def test_arguments_are_shown_where_rows_of_one_method_differ() -> None:
@@ -63,7 +63,7 @@ def test_failed_skipped_and_missing_are_visible_with_their_reasons() -> None:
         ]
     )
     table = rows(text)
-    assert table["vqvae [2]"] == table["identity [1]"] == ["—", "—", "—"]
+    assert table["vqvae [2]"] == table["identity [1]"] == ["—"] * 6
     assert "- [2] failed: TrainingDiverged: loss is NaN" in text
     assert "- [1] skipped: no indices" in text
     assert "No record: vqgan." in text
@@ -77,7 +77,7 @@ def test_warnings_and_mixed_code_and_unlike_images_are_footnotes() -> None:
     assert "warning: codebook collapsed" in text
     assert "its seeds ran different versions of the code" in text
     assert "used other images than most: 150 test" in text
-    assert "Images: 200 test." in text
+    assert "Cells: 4 ok. Images: 200 test." in text
 
 
 def test_the_newest_record_of_a_cell_counts() -> None:
@@ -115,7 +115,6 @@ def test_unlike_protocols_are_never_in_one_table() -> None:
     assert "has this task under another protocol only" in text
     assert "Not comparable with the first table of this task: words: 16, not 12." in text
     assert list(rows(text, "### vqa, protocol cafe3136")) == ["method", "c"]
-    assert render(records).sections[0].ranks[2].of_tasks == (1.0, None)
 
 
 def test_another_data_set_fingerprint_is_another_table() -> None:
@@ -132,39 +131,6 @@ def test_unreadable_scores_are_a_note(tmp_path: Path) -> None:
     assert "- [1] per-example scores are missing or broken" in shown([record], store)
 
 
-def test_ranks_need_every_task() -> None:
-    records = [
-        a_record("a", 0.7),
-        a_record("b", 0.6),
-        a_record("c", 0.8),
-        a_record("a", 20.0, task="reconstruction", metric="psnr"),
-        a_record("b", 21.0, task="reconstruction", metric="psnr"),
-    ]
-    text = shown(records)
-    table = rows(text, "## emoji-scenes, preset tiny")
-    assert table["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
-    assert table["a"] == ["2.00", "2 of 2", "2", "2"]
-    assert table["b"] == ["2.00", "2 of 2", "1", "3"]
-    assert table["c"] == ["—", "1 of 2", "—", "1"]
-
-
-def test_a_task_that_a_method_skips_is_not_ranked() -> None:
-    skipped = a_record("b", None, task="alignment", status="skipped", reason="the method has no masked-word head")
-    records = [
-        *(a_record(method, value) for method, value in (("a", 0.7), ("b", 0.8))),
-        *(a_record(method, 20.0, task="reconstruction", metric="psnr") for method in ("a", "b")),
-        a_record("a", 0.9, task="alignment", metric="word_recall/mask-1"),
-        skipped,
-    ]
-    text = shown(records)
-    table = rows(text, "## emoji-scenes, preset tiny")
-    assert table["method"] == ["mean rank", "tasks", "reconstruction (by psnr ↑)", "vqa (by accuracy ↑)"]
-    assert table["b"] == ["1.25", "2 of 2", "1.5", "1"]
-    assert "Not ranked, since not for every method: alignment." in text
-    control = skipped.model_copy(update={"method": MethodUsed(name="identity", control=True)})
-    assert "alignment (by word_recall/mask-1 ↑)" in shown([*records[:-1], control])
-
-
 def test_variants_follow_the_main_metrics() -> None:
     names = ["psnr@new", "accuracy", "accuracy/color", "accuracy@new", "psnr"]
     metrics = {name: {"value": 0.5, "n": N, "higher_is_better": True, "unit": ""} for name in names}
@@ -172,16 +138,32 @@ def test_variants_follow_the_main_metrics() -> None:
     assert [column.name for column in columns] == ["accuracy", "psnr", "accuracy/color", "accuracy@new", "psnr@new"]
 
 
-def test_controls_are_shown_in_italics_and_not_ranked() -> None:
+def test_controls_are_shown_in_italics_after_the_methods() -> None:
     control = a_record("identity", 0.99).model_copy(update={"method": MethodUsed(name="identity", control=True)})
-    tasks = [("vqa", "accuracy"), ("captioning", "accuracy")]
-    others = [
-        a_record(method, value, task=task, metric=metric)
-        for method, value in (("lgvq", 0.7), ("vqgan", 0.6))
-        for task, metric in tasks
-    ]
-    board = render([control, *others])
-    assert [rank.label for rank in board.sections[0].ranks] == ["lgvq", "vqgan"]
-    text = shown([control, *others])
-    assert "| *identity* | 0.990 |" in text
-    assert "| lgvq | **0.700** |" in text
+    table = rows(shown([control, a_record("lgvq", 0.7), a_record("vqgan", 0.6)]))
+    assert list(table) == ["method", "lgvq", "vqgan", "*identity*"]
+
+
+def test_counts_of_cells_say_what_is_missing() -> None:
+    text = shown([a_record("a", 0.5), a_record("b", None), a_record("c", None, status="skipped", reason="no codes")])
+    assert "Cells: 1 failed, 1 ok, 1 skipped." in text
+
+
+def test_all_metrics_are_folded_below() -> None:
+    metrics = {
+        name: {"value": value, "n": N, "higher_is_better": True, "unit": "", "error": 0.01}
+        for name, value in (("accuracy", 0.7), ("wups_0.9", 0.8))
+    }
+    text = shown([a_record("a", metrics=metrics)])
+    folded = text.split("<details><summary>All metrics of vqa</summary>")[1].split("</details>")[0]
+    assert "| a | 0.700 ± 0.020 | 0.800 ± 0.020 | 200 |" in folded
+
+
+def test_what_the_paper_reports_stands_beside_what_was_measured_on_the_same_data_set() -> None:
+    data = {"name": "cocoqa", "fingerprint": "f", "used": {"test": N}}
+    text = shown([a_record("vqgan", 0.3, dataset=data), a_record("fsq", 0.4, dataset=data)])
+    assert "reported, another protocol" in text
+    assert "| Table 9 | VQ-GAN | accuracy (%) | 37.82 | vqgan: 30.00 |" in text
+    assert "| Table 9 | LG-VQ | accuracy (%) | 40.97 | — |" in text
+    assert "Table 1 " not in text
+    assert "reported, another protocol" not in shown([a_record("vqgan", 0.3)])

@@ -88,13 +88,18 @@ def test_json_carries_what_the_markdown_says(tmp_path: Path) -> None:
     tables = {(table["task"], table["protocol_hash"]): table for table in section["tables"]}
     best = tables["vqa", "cafe3132"]["rows"][0]
     assert best["method"] == "lgvq"
-    assert best["metrics"]["accuracy"]["tied_with_best"]
-    assert best["metrics"]["accuracy"]["over"] == "examples"
+    assert best["metrics"]["accuracy"]["over"] == "images"
+    assert best["metrics"]["accuracy"]["low"] < best["metrics"]["accuracy"]["mean"]
+    assert not best["metrics"]["accuracy"]["may_be_best"]
+    assert best["against"] == "vqgan"
+    assert best["difference"]["training_error"] is None
+    assert section["cells"] == {"failed": 1, "ok": 8}
 
 
 def test_tex_is_balanced_and_escaped() -> None:
-    text = to_tex(render([a_record("a_b & 50%", 0.5), a_record("c", 0.4)]))
-    assert r"a\_b \& 50\% & \textbf{0.500} \\" in text
+    values = (("a_b & 50%", 0.5), ("c", 0.4))
+    text = to_tex(render([a_record(name, value + seed / 1000, seed=seed) for name, value in values for seed in (0, 1)]))
+    assert r"a\_b \& 50\% & \textbf{0.500 $\pm$ 0.006} & --- & 1 & --- & 2 \\" in text
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
 
 
