@@ -123,7 +123,8 @@ def make_up(records: int, of: str, folder: Path) -> None:
     """Records like those of vqgan: of many "methods" with five seeds each, or of many "seeds" of eight methods."""
     real, store = RecordStore(ROOT / "results"), RecordStore(folder)
     ours = [record for record in real.all().records if record.method.name == "vqgan" and record.status == "ok"]
-    variants = {record.task: _variants(record, real, folder.parent) for record in ours}
+    of_tasks = {record.task: record for record in ours}
+    variants = {task: _variants(record, real, folder.parent) for task, record in of_tasks.items()}
     trainings = _in_turn(SEEDS) if of == "methods" else ((method, seed) for seed, method in _in_turn(METHODS))
     endless = ((*training, task) for training in trainings for task in variants)
     for method, seed, task in islice(endless, records):
