@@ -183,7 +183,13 @@ def _add(result: TaskResult, name: str, scored: Scored, variant: str) -> None:
     metric, source, *_ = MetricName.parse(name, OF_ALL)
     if metric in OF_ALL:
         result.add_whole(
-            metric, scored.value, len(scored.per_image), source=source, variant=variant, per_example=scored.per_image
+            metric,
+            scored.value,
+            len(scored.per_image),
+            source=source,
+            variant=variant,
+            per_example=scored.per_image,
+            error=scored.error,
         )
     else:
         result.add(metric, scored.per_image, variant=variant)

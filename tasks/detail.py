@@ -23,7 +23,17 @@ from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
 from bench.metrics.lpips import lpips
 from bench.registry import tasks
 from bench.tasks.parts import bands
-from bench.tasks.parts.band_scores import CARRIED, EMPTY, Energies, finest_band, kept, psnr_of, ratios
+from bench.tasks.parts.band_scores import (
+    CARRIED,
+    EMPTY,
+    Energies,
+    error_of_finest,
+    error_of_ratio,
+    finest_band,
+    kept,
+    psnr_of,
+    ratios,
+)
 from bench.tasks.parts.bands import Band, bands_of
 from bench.tasks.parts.decoded import decode_all, decoder_of
 from bench.tasks.parts.samples import markdown_table
@@ -159,7 +169,9 @@ def _add_finest(
         with result.attempt(metric, f"the {split.name} split", variant=split.variant):
             period = finest_band(energy, octaves).shortest
             if unit is not None:
-                result.add_whole(metric, period / unit, len(split), variant=split.variant)
+                error = error_of_finest(energy, octaves)
+                of_unit = None if error is None else error / unit
+                result.add_whole(metric, period / unit, len(split), variant=split.variant, error=of_unit)
 
 
 def _add_bands(result: TaskResult, energy: Energies, octaves: tuple[Band, ...]) -> None:
@@ -167,11 +179,12 @@ def _add_bands(result: TaskResult, energy: Energies, octaves: tuple[Band, ...]) 
     for number, name in enumerate(("mean-colour", *(band.name for band in octaves))):
         result.add("psnr", psnr_of(energy.error[:, number]), part=name)
     for metric, energies in (("detail_error", energy.error), ("energy_kept", energy.decoded)):
-        for band, ratio in zip(octaves, ratios(energies, energy.original), strict=True):
+        for number, (band, ratio) in enumerate(zip(octaves, ratios(energies, energy.original), strict=True), 1):
             if np.isnan(ratio):
                 result.skip(str(MetricName(metric, part=band.name)), "the test images have nothing in this band")
             else:
-                result.add_whole(metric, ratio, len(energies), part=band.name)
+                error = error_of_ratio(energies[:, number], energy.original[:, number])
+                result.add_whole(metric, ratio, len(energies), part=band.name, error=error)
 
 
 def _picture(originals: np.ndarray, decoded: np.ndarray) -> bytes:

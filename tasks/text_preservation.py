@@ -19,10 +19,11 @@ from bench.data.words.truth import Written, written_on
 from bench.errors import DataError
 from bench.images import comparison_png
 from bench.registry import tasks
+from bench.system import standard_error
 from bench.tasks.parts.decoded import decode_all, decoder_of
 from bench.tasks.parts.reading import engine, heights, scores
 from bench.tasks.parts.reading.engine import Engine
-from bench.tasks.parts.reading.heights import smallest_legible, step_of
+from bench.tasks.parts.reading.heights import error_of_legible, smallest_legible, step_of
 from bench.tasks.parts.reading.readings import Lines, read_originals
 from bench.tasks.parts.reading.scores import Agreement, compare
 from bench.tasks.parts.samples import evenly_spaced, markdown_table
@@ -103,7 +104,8 @@ class TextPreservation(Task):
             why = f"the {split.name} split: the engine reads a word on {with_text.sum()} of {count} originals"
             _skip_all(result, split.variant, why)
             return
-        result.add_whole("images_with_text", with_text.mean(), count, variant=split.variant)
+        error = standard_error.of_mean(with_text)
+        result.add_whole("images_with_text", with_text.mean(), count, variant=split.variant, error=error)
         rows = np.flatnonzero(with_text)
         made = dict(zip(rows.tolist(), decode_all(decoder_of(work, split.name), rows), strict=True))
         readings = [reader.read_again(made[image], on) if on else [] for image, on in enumerate(lines)]
@@ -157,16 +159,20 @@ def _add(result: TaskResult, compared: Sequence[Compared], split: str, reference
 
 def _add_legible(result: TaskResult, compared: Sequence[Compared], split: Split, cell: float | None) -> None:
     """Add the smallest legible height. cell: height of a cell of the code grid in pixels; None where there is none."""
-    accuracies = defaultdict(list)
+    of_height = defaultdict[int, list[Compared]](list)
     for text in compared:
-        accuracies[text.height].append(text.agreement.word_accuracy)
-    for metric in LEGIBLE:
+        of_height[text.height].append(text)
+    accuracies = {
+        height: np.array([text.agreement.word_accuracy for text in texts]) for height, texts in of_height.items()
+    }
+    images = {height: np.array([text.image for text in texts]) for height, texts in of_height.items()}
+    for metric, unit in zip(LEGIBLE, (1.0, cell), strict=True):
         with result.attempt(metric, f"the {split.name} split", variant=split.variant):
-            height = smallest_legible({height: np.array(values) for height, values in accuracies.items()})
-            if metric == LEGIBLE[0]:
-                result.add_whole(metric, height, len(compared), variant=split.variant)
-            elif cell is not None:
-                result.add_whole(metric, height / cell, len(compared), variant=split.variant)
+            height = smallest_legible(accuracies)
+            if unit is not None:
+                error = error_of_legible(accuracies, images)
+                of_unit = None if error is None else error / unit
+                result.add_whole(metric, height / unit, len(compared), variant=split.variant, error=of_unit)
 
 
 def _skip_all(result: TaskResult, variant: str, why: str) -> None:

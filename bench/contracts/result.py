@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 
 from bench.contracts.metric import MetricName
 from bench.errors import NotMeasurable
+from bench.system import standard_error
 
 
 class Score(NamedTuple):
@@ -18,13 +20,15 @@ class Score(NamedTuple):
 
     n: the number of examples behind it. over: "examples" where the value is the mean of `per_example` of its name,
     "set" where all examples give it at once (BLEU, a Frechet distance). clusters: the name of the array in
-    `per_example` that says which examples share an image; None where each is an image of its own.
+    `per_example` that says which examples share an image; None where each is an image of its own. error: standard error
+    over images, see `bench.system.standard_error`; None where it is not known.
     """
 
     value: float
     n: int
     over: Literal["examples", "set"] = "set"
     clusters: str | None = None
+    error: float | None = None
 
 
 @dataclass
@@ -54,7 +58,7 @@ class TaskResult:
         variant: str = "",
         images: np.ndarray | None = None,
     ) -> None:
-        """Add a mean over examples: its value, its n, and what its interval is computed from.
+        """Add a mean over examples: its value, its n, its standard error, and what these are computed from.
 
         Args:
             metric: a declared metric.
@@ -77,7 +81,8 @@ class TaskResult:
         if images is not None:
             clusters = str(MetricName("images", "", part, variant))
             self.per_example[clusters] = np.asarray(images)
-        self._put(name, Score(float(scores.mean(dtype=np.float64)), len(scores), "examples", clusters))
+        error = standard_error.of_mean(scores, images)
+        self._put(name, Score(float(scores.mean(dtype=np.float64)), len(scores), "examples", clusters, error))
         self.per_example[name] = scores
 
     def add_whole(
@@ -90,10 +95,26 @@ class TaskResult:
         part: str = "",
         variant: str = "",
         per_example: np.ndarray | None = None,
+        error: float | None = None,
     ) -> None:
-        """Add a value that all n examples give at once; scores of examples, if any, are kept but not averaged."""
+        """Add a value that all n examples give at once.
+
+        Args:
+            metric: a declared metric.
+            value: of all examples.
+            n: their number.
+            source, part, variant: the rest of the value's name, see `MetricName`.
+            per_example: scores of examples [n], which are kept but not averaged.
+            error: the value's standard error over images; None where it is not known. `bench.system.standard_error`
+                has that of what is computed from sums.
+
+        Raises:
+            ValueError: the error is no finite number of 0 or more, or the value is there already.
+        """
         name = str(MetricName(metric, source, part, variant))
-        self._put(name, Score(float(value), n))
+        if error is not None and not 0 <= error < math.inf:
+            raise ValueError(f"{name}: a standard error is finite and 0 or more, not {error}")
+        self._put(name, Score(float(value), n, error=None if error is None else float(error)))
         if per_example is not None:
             self.per_example[name] = per_example
 

@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import DataError, NotMeasurable
+from bench.metrics.bleu_counts import bleu_counts, bleu_of
 from bench.metrics.caption_words import java_version
 from bench.registry import metrics
+from bench.system import standard_error
 
 References = Mapping[int, list[str]]
 Captions = Mapping[int, list[str]]
@@ -25,20 +27,30 @@ NEWEST_FOR_SPICE = 15
 class Scored(NamedTuple):
     """A value of all captions and a score of each, float64 [N], in the order of the images.
 
-    BLEU and METEOR are not the mean of their scores: they add up counts over all captions first.
+    BLEU and METEOR are not the mean of their scores: they add up counts over all captions first. So the value's
+    standard error over images is not that of a mean either, and is given here, None of a single caption; elsewhere it
+    is that of the scores' mean, and None here.
     """
 
     value: float
     per_image: np.ndarray
+    error: float | None = None
 
 
 @metrics.register("bleu", higher_is_better=True, unit="")
 def bleu(references: References, captions: Captions) -> list[Scored]:
-    """BLEU-1 to BLEU-4 (Papineni et al. 2002): closest reference length, no smoothing."""
-    from pycocoevalcap.bleu.bleu import Bleu
+    """BLEU-1 to BLEU-4 (Papineni et al. 2002): closest reference length, no smoothing; errors by bootstrap."""
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
-    values, per_image = Bleu().compute_score(references, captions, verbose=0)
-    return [Scored(value, np.array(scores)) for value, scores in zip(values, per_image, strict=True)]
+    scorer = BleuScorer(n=4)
+    for image, texts in references.items():
+        scorer += (captions[image][0], texts)
+    values, per_image = scorer.compute_score(option="closest", verbose=0)
+    resamples = bleu_of(standard_error.resampled_sums(bleu_counts(scorer.ctest))).T
+    return [
+        Scored(value, np.array(scores), standard_error.of_resamples(others))
+        for value, scores, others in zip(values, per_image, resamples, strict=True)
+    ]
 
 
 @metrics.register("rouge_l", higher_is_better=True, unit="")

@@ -17,6 +17,7 @@ from bench.contracts.result import Score, TaskResult
 from bench.errors import DataError
 from bench.features.extractor import Extractor, distance_names, load_extractor
 from bench.metrics import distance, from_outside
+from bench.metrics.distance_errors import ERRORS
 from bench.registry import extractors, metric_of
 from bench.system.kept import kept, key_of
 
@@ -134,15 +135,19 @@ def protocol(names: Sequence[str]) -> dict[str, object]:
 
 
 def _score(result: TaskResult, pairs: list[tuple[Features, Features]], paired: bool, variant: str, of: str) -> None:
-    """Add every distance by its name and variant, the mean over pairs of sets; n: images in the smaller set of one."""
+    """Add every distance by its name and variant, the mean over pairs of sets; n: images in the smaller set of one.
+
+    A distance of one pair of sets has its standard error; what it is of those from outside is not known.
+    """
     for name in pairs[0][1]:
         sets = [(real[name], generated[name]) for real, generated in pairs]
         n = min(len(features) for features in sets[0])
         for metric in distance_names(name):
             with result.attempt(metric, of, variant=variant):
-                measure = MEASURES[metric_of(metric).name]
-                value = float(np.mean([measure(real, made, paired) for real, made in sets]))
-                result.add_whole(metric, value, n, variant=variant)
+                kind = metric_of(metric).name
+                value = float(np.mean([MEASURES[kind](real, made, paired) for real, made in sets]))
+                error = ERRORS[kind](*sets[0], paired) if len(sets) == 1 else None
+                result.add_whole(metric, value, n, variant=variant, error=error)
         for metric, compute in from_outside.registered("features").items():
             with result.attempt(metric, of, source=name, variant=variant):
                 value = float(np.mean([compute(real, made) for real, made in sets]))

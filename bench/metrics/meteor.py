@@ -20,7 +20,9 @@ import numpy as np
 from bench.errors import DataError
 from bench.metrics.caption_words import QUICK_JAVA, java_version
 from bench.metrics.captions import Captions, References, Scored
+from bench.metrics.meteor_counts import meteor_counts, meteor_of
 from bench.registry import metrics
+from bench.system import standard_error
 from bench.system.kept import kept_folder, key_of
 
 JAR = "meteor-1.5.jar"
@@ -31,7 +33,7 @@ BLOCK = 2**20
 
 @metrics.register("meteor", higher_is_better=True, unit="")
 def meteor(references: References, captions: Captions, cache: Path | None = None) -> Scored:
-    """METEOR 1.5 (Denkowski and Lavie 2014) for English.
+    """METEOR 1.5 (Denkowski and Lavie 2014) for English; the error is by bootstrap.
 
     Args:
         cache: a folder to keep the paraphrases of these references in; None reads the whole table.
@@ -54,20 +56,23 @@ def meteor(references: References, captions: Captions, cache: Path | None = None
         ) as program:
             assert program.stdin is not None
             assert program.stdout is not None
-            value, scores = _ask(program.stdin, program.stdout, references, captions)
+            value, scores, counts = _ask(program.stdin, program.stdout, references, captions)
     except (OSError, ValueError) as error:
         raise DataError(f"METEOR's Java program failed: {error}") from error
-    return Scored(value, np.array(scores))
+    resamples = meteor_of(standard_error.resampled_sums(counts))
+    return Scored(value, np.array(scores), standard_error.of_resamples(resamples))
 
 
 def _ask(
     questions: IO[bytes], answers: IO[bytes], references: References, captions: Captions
-) -> tuple[float, list[float]]:
+) -> tuple[float, list[float], np.ndarray]:
     """METEOR of all captions and of each: statistics of one caption after the other, then what they come to.
+
+    The third is what each caption adds to the counts over all, see `meteor_counts`.
 
     Raises:
         OSError: the program has ended.
-        ValueError: its answer is no number.
+        ValueError: its answer is no number, or not as many as there should be.
     """
 
     def send(*parts: str) -> None:
@@ -80,7 +85,7 @@ def _ask(
         statistics.append(answers.readline().decode().strip())
     send("EVAL", *statistics)
     scores = [float(answers.readline()) for _ in captions]
-    return float(answers.readline()), scores
+    return float(answers.readline()), scores, meteor_counts(statistics)
 
 
 def _of_references(table: Path, references: References, cache: Path) -> Path:

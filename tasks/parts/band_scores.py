@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.errors import NotMeasurable
 from bench.metrics.image import PSNR_CAP
+from bench.system import standard_error
 from bench.tasks.parts.bands import Band
 
 EMPTY = 1 / 12
@@ -47,6 +48,29 @@ def finest_band(energy: Energies, octaves: tuple[Band, ...]) -> Band:
     if finest is None:
         raise NotMeasurable(f"no band is carried: the error has more than {CARRIED} of the energy of the originals")
     return finest
+
+
+def error_of_finest(energy: Energies, octaves: tuple[Band, ...]) -> float | None:
+    """Standard error over images of the shortest period of `finest_band`, by bootstrap.
+
+    0 where no resample has another band; None where one carries none.
+    """
+    count = len(octaves)
+    sums = standard_error.resampled_sums(np.hstack([energy.error[:, 1:], energy.original[:, 1:]]))
+    known = ~np.isnan(ratios(energy.error, energy.original))
+    carried = np.logical_and.accumulate(~known | (sums[:, :count] <= CARRIED * sums[:, count:]), axis=1) & known
+    shortest = np.array([band.shortest for band in octaves])
+    last = count - 1 - np.argmax(carried[:, ::-1], axis=1)
+    return standard_error.of_resamples(np.where(carried.any(1), shortest[last], np.nan))
+
+
+def error_of_ratio(energies: np.ndarray, original: np.ndarray) -> float | None:
+    """Standard error over images of a ratio of sums, one of `ratios`, from energies [N] and those of the originals.
+
+    It is that of the linearised ratio (Cochran 1977, eq. 6.13).
+    """
+    ratio = energies.sum() / original.sum()
+    return standard_error.of_mean((energies - ratio * original) / original.mean())
 
 
 def ratios(energies: np.ndarray, original: np.ndarray) -> np.ndarray:

@@ -95,6 +95,7 @@ def test_values_are_those_of_pycocoevalcap_called_directly(tmp_path: Path) -> No
     of_java, skipped = caption_scores.java_scores(references, cut, tmp_path)
     expected["meteor"] = direct.compute_score(wanted, said)
     direct.meteor_p.kill()
+    assert all((found | of_java)[name].error > 0 for name in ("bleu_1", "bleu_4", "meteor"))
     for name, (value, scores) in expected.items():
         ours = (found | of_java)[name]
         assert ours.value == pytest.approx(value, rel=1e-12)

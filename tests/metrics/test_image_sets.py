@@ -105,6 +105,7 @@ def test_a_floor_is_the_distance_of_two_samples(features: dict[str, Features]) -
     assert len(set(expected)) == image_sets.HALVINGS
     assert found["fd_tinyclip@floor"].value == pytest.approx(np.mean(expected))
     assert metric_of("fd_tinyclip@floor").higher_is_better is None
+    assert [found[name].error is None for name in found] == [False, False, True, True]
 
 
 def test_halves_are_disjoint_and_of_one_distribution() -> None:

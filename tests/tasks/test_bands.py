@@ -9,7 +9,15 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from bench.errors import NotMeasurable
-from bench.tasks.parts.band_scores import Energies, finest_band, kept, psnr_of, ratios
+from bench.tasks.parts.band_scores import (
+    Energies,
+    error_of_finest,
+    error_of_ratio,
+    finest_band,
+    kept,
+    psnr_of,
+    ratios,
+)
 from bench.tasks.parts.bands import bands_of, down_to, energies, only
 
 SIDE = 32
@@ -115,3 +123,33 @@ def test_where_an_image_has_no_detail_none_is_kept_or_lost() -> None:
     flat = np.full((1, SIDE, SIDE, 3), 90, np.uint8)
     assert np.isnan(kept(energy(flat, noise(1)))).all()
     assert np.isnan(ratios(energies(noise(1)), energies(flat))).all()
+
+
+def made_energies(count: int = 400) -> Energies:
+    """Of images with more and with less detail, of which more is lost the finer it is; the means' energy is 1."""
+    rng = np.random.default_rng(5)
+    original = rng.gamma(2, 100, (count, 5))
+    error = original * rng.uniform(0, (0.5, 0.3, 0.6, 0.98, 1.9), (count, 5))
+    return Energies(original, original - error, error)
+
+
+def of_rows(made: Energies, rows: np.ndarray) -> Energies:
+    return Energies(*(part[rows] for part in made))
+
+
+def test_errors_over_images_are_the_spread_of_other_images() -> None:
+    made, rng = made_energies(), np.random.default_rng(6)
+    others = [of_rows(made, rng.integers(400, size=400)) for _ in range(400)]
+    spread = np.std([ratios(other.error, other.original) for other in others], axis=0, ddof=1)
+    found = [error_of_ratio(made.error[:, number], made.original[:, number]) for number in range(1, 5)]
+    assert found == pytest.approx(spread, rel=0.15)
+    periods = [finest_band(other, BANDS).shortest for other in others]
+    assert set(periods) == {4, 8}  # half of the band's energy is wrong, a little more or less
+    assert error_of_finest(made, BANDS) == pytest.approx(np.std(periods, ddof=1), rel=0.15)
+
+
+def test_the_finest_band_has_no_error_where_other_images_have_the_same_and_none_where_they_have_no_band() -> None:
+    assert error_of_finest(energy(noise(8), noise(8)), BANDS) == 0
+    assert error_of_finest(energy(noise(1), noise(1)), BANDS) is None
+    made = made_energies(40)
+    assert error_of_finest(made._replace(error=made.original * np.linspace(0.2, 0.9, 40)[:, None]), BANDS) is None

@@ -75,6 +75,9 @@ def test_blurred_images_keep_the_coarse(splits: dict[str, Split], blurred: TaskR
     assert values["psnr"] == pytest.approx(psnr(blur(originals), originals).mean())
     assert values["ssim"] == pytest.approx(ssim(blur(originals), originals).mean())
     assert blurred.samples["bands.png"].startswith(b"\x89PNG")
+    period, cells = (blurred.metrics[name] for name in ("finest_detail", "finest_detail_cells"))
+    assert cells.error == (None if period.error is None else period.error / 4)
+    assert all(score.error is not None for name, score in blurred.metrics.items() if not name.startswith("finest"))
     assert "| 2-to-4-px |" in blurred.samples["bands.md"]
 
 

@@ -261,8 +261,8 @@ def reconstruct(
 def test_perfect_codes_give_the_best_values_and_damage_shows_in_all() -> None:
     codes, _ = world()
     perfect, some, much = (reconstruct(found) for found in (codes, damaged(codes, 0.2), damaged(codes, 0.8)))
-    assert perfect.metrics["psnr"] == Score(100, SPLITS["test"], "examples")
-    assert perfect.metrics["psnr@novel-pairs"] == Score(100, SPLITS["test-novel-pairs"], "examples")
+    assert perfect.metrics["psnr"] == Score(100, SPLITS["test"], "examples", error=0)
+    assert perfect.metrics["psnr@novel-pairs"] == Score(100, SPLITS["test-novel-pairs"], "examples", error=0)
     assert perfect.metrics["ssim"].value == pytest.approx(1, abs=1e-4)
     assert perfect.metrics["l1"].value == 0
     assert perfect.metrics["fd_tinyclip"].value == pytest.approx(0, abs=1e-4)
@@ -276,7 +276,11 @@ def test_perfect_codes_give_the_best_values_and_damage_shows_in_all() -> None:
 def test_scores_per_image_average_to_the_metric() -> None:
     result = reconstruct(damaged(world()[0], 0.3))
     for name in ("psnr", "ssim", "l1", "psnr@novel-pairs"):
-        assert result.per_example[name].mean() == pytest.approx(result.metrics[name].value)
+        scores = result.per_example[name]
+        assert scores.mean() == pytest.approx(result.metrics[name].value)
+        assert result.metrics[name].error == pytest.approx(scores.std(ddof=1) / len(scores) ** 0.5)
+    whole = {name for name, score in result.metrics.items() if score.over == "set" and score.error is not None}
+    assert whole == {"fd_tinyclip", "kd_tinyclip"}
     assert len(result.per_example["psnr"]) == SPLITS["test"]
 
 
@@ -349,7 +353,7 @@ def test_lpips_is_measured_per_image_on_every_test_split(backbone: LpipsBackbone
     codes, dataset = world()
     name = f"lpips_{backbone}"
     perfect, some = (reconstruct(larger_codes(found), larger(dataset), task) for found in (codes, damaged(codes, 0.3)))
-    assert perfect.metrics[name] == Score(0, SPLITS["test"], "examples")
+    assert perfect.metrics[name] == Score(0, SPLITS["test"], "examples", error=0)
     assert 0.01 < some.metrics[name].value == pytest.approx(some.per_example[name].mean())
     assert some.metrics[f"{name}@novel-pairs"].n == SPLITS["test-novel-pairs"]
     assert list(some.metrics)[:4] == ["psnr", "ssim", name, "l1"]

@@ -25,7 +25,7 @@ from bench.presets import Budget
 from bench.system.torchvision_ops import make_importable
 from bench.tasks.parts.reading import engine
 from bench.tasks.parts.reading.engine import Engine
-from bench.tasks.parts.reading.heights import smallest_legible, step_of
+from bench.tasks.parts.reading.heights import error_of_legible, smallest_legible, step_of
 from bench.tasks.parts.reading.scores import compare, words_in
 from bench.tasks.text_preservation import LEGIBLE, METRICS, TextPreservation
 
@@ -82,6 +82,8 @@ def test_unchanged_images_read_as_before(unchanged: TaskResult) -> None:
     height = unchanged.metrics["smallest_legible"].value
     assert unchanged.metrics["smallest_legible_cells"].value == height / 4
     assert unchanged.metrics["images_with_text"].value > 0.6
+    assert unchanged.metrics["smallest_legible"].error == unchanged.metrics["smallest_legible_cells"].error == 0
+    assert 0 < unchanged.metrics["images_with_text"].error < 0.1
     assert "| read before | read after |" in unchanged.samples["readings.md"]
 
 
@@ -193,3 +195,21 @@ def test_the_smallest_legible_height() -> None:
     with pytest.raises(NotMeasurable, match="10 lines"):
         smallest_legible(of({8: 1.0}, 9))
     assert [step_of(height) for height in (2, 4.8, 5, 7.1, 11.9, 40, 5000)] == [4, 4, 6, 8, 12, 48, 1536]
+
+
+def test_the_error_of_the_smallest_legible_height_is_its_spread_over_other_images() -> None:
+    """Two lines an image, a large and a small one; of the small ones about half of the words are read."""
+    rng, count = np.random.default_rng(0), 60
+    large, small = rng.uniform(0.7, 1, count), rng.uniform(0, 1.02, count)
+    heights = []
+    for _ in range(400):
+        rows = rng.integers(count, size=count)
+        heights.append(smallest_legible({12: large[rows], 8: small[rows]}))
+    images = {12: np.arange(count), 8: np.arange(count)}
+    found = error_of_legible({12: large, 8: small}, images)
+    assert found is not None
+    assert found == pytest.approx(np.std(heights, ddof=1), rel=0.15)
+    assert found > 0.5
+    assert error_of_legible({12: large, 8: small * 0}, images) == 0
+    assert error_of_legible({12: small, 8: small}, images) is None
+    assert error_of_legible({12: large}, {12: np.zeros(count, int)}) is None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.errors import NotMeasurable
+from bench.system import standard_error
 
 STEPS = tuple(base * 2**power for power in range(9) for base in (4, 6))
 """Heights in pixels that text is sorted by, 4, 6, 8, 12, 16 ... 1,536; each text goes to the nearest by ratio."""
@@ -48,3 +49,25 @@ def smallest_legible(accuracies: Mapping[int, np.ndarray]) -> int:
     if smallest is None:
         raise NotMeasurable(f"of the largest text, {max(known)} px high, fewer than half of the words are still read")
     return smallest
+
+
+def error_of_legible(accuracies: Mapping[int, np.ndarray], images: Mapping[int, np.ndarray]) -> float | None:
+    """Standard error over images of `smallest_legible`, by bootstrap.
+
+    0 where no resample has another height; None where one has no line of a height, or cannot have its largest text
+    read.
+
+    Args:
+        accuracies: as there.
+        images: the number of each line's image, [lines].
+    """
+    known = sorted((height for height, of_lines in accuracies.items() if len(of_lines) >= FEWEST), reverse=True)
+    numbers, count = np.unique(np.concatenate(list(images.values()))), len(known)
+    places = [np.searchsorted(numbers, images[height]) for height in known]
+    lines = [np.bincount(place, minlength=len(numbers)) for place in places]
+    words = [np.bincount(place, accuracies[height], len(numbers)) for place, height in zip(places, known, strict=True)]
+    sums = standard_error.resampled_sums(np.stack([*words, *lines], 1))
+    legible = np.logical_and.accumulate(sums[:, :count] >= LEGIBLE * sums[:, count:], axis=1)
+    measured = legible[:, 0] & (sums[:, count:] > 0).all(1)
+    smallest = np.array(known)[legible.sum(1) - 1]
+    return standard_error.of_resamples(np.where(measured, smallest, np.nan))
