@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from bench.effects.settings import Pairs, Setting, setting_of
+from bench.effects.pairs import Pairs
+from bench.effects.settings import Setting, setting_of
 from bench.effects.sources import Sources
 from bench.noise.estimate import place_of
 from bench.noise.noise import Place

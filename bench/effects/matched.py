@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bench.effects.designs import Cell, Design, Losses, Rows
-from bench.effects.settings import Pairs, Setting, pairs
+from bench.effects.naming import short
+from bench.effects.pairs import Pairs, pairs
+from bench.effects.settings import Setting
 from bench.effects.sources import Sources
 from bench.noise.noise import Place
 
 CODEBOOK_USE = {"init": "uniform", "revive": "none"}
 """Arguments that raise the use of a codebook without any change to its method, and what they are where they do not."""
+
+OFF = dict(pairs(CODEBOOK_USE))
 
 Pair: TypeAlias = tuple[Rows, Rows]
 """With and without."""
@@ -74,7 +78,7 @@ def _codebook_use(place: Place, context: Iterable[Cell], sources: Sources) -> It
             for value in sorted({value for values in by_rest.values() for value in values} - {off or ""}):
                 found = [(rows[value], rows[off]) for rows in by_rest.values() if value in rows and off in rows]
                 if found:
-                    change, against = (f"{name}={text.strip(chr(34))}" for text in (value, off or ""))
+                    change, against = (short(f"{name}={text.strip(chr(34))}") for text in (value, off or ""))
                     yield Matched(place, "codebook use", shared, change, against, tuple(found))
 
 
@@ -94,15 +98,13 @@ def _bases(place: Place, context: Sequence[Cell], sources: Sources) -> Iterator[
         found = [(of_base[key], of_other[key]) for key in of_base if key in of_other]
         if found:
             shared = context[0].setting._replace(base=against, base_arguments=(), losses=frozenset())
-            yield Matched(place, "base", shared, base, against, tuple(found))
+            yield Matched(place, "base", shared, short(base), short(against), tuple(found))
 
 
 def _default(base: str, name: str, sources: Sources) -> str | None:
     """An argument's default, as JSON; None where the base does not have it."""
-    defaults = sources.defaults(base)
-    if defaults is None:
-        return dict(pairs(CODEBOOK_USE))[name]
-    return dict(pairs(defaults)).get(name)
+    defaults = sources.default_texts(base)
+    return OFF[name] if defaults is None else defaults.get(name)
 
 
 def _identity(pair: Pair) -> tuple[str, str]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+from bench.effects.pairs import Pairs, pairs
 from bench.effects.sources import Sources
 from bench.records.record import Record
 
 PASSED_ON = ("codes", "init", "revive", "legacy")
 """Arguments that a method gives to the one that it wraps, where they are given and that one takes them."""
-
-Pairs: TypeAlias = tuple[tuple[str, str], ...]
-"""Arguments, sorted by name, with their values as JSON."""
 
 
 class Setting(NamedTuple):
@@ -37,11 +34,11 @@ def setting_of(record: Record, sources: Sources) -> Setting:
     arguments = record.method.arguments
     base, losses = arguments.get("base"), arguments.get("losses")
     if not (isinstance(base, str) and isinstance(losses, list) and losses and all(isinstance(x, str) for x in losses)):
-        own = not_default(arguments, sources.defaults(record.method.name))
+        own = not_default(arguments, sources.default_texts(record.method.name))
         return Setting(record.method.name, own, None, (), record.text_encoder, frozenset())
     arguments = sources.meant(record.method.name, arguments)
     guide = sources.class_name(record.method.name) or record.method.name.removesuffix(f"-{'-'.join(losses)}")
-    defaults = sources.defaults(base)
+    defaults = sources.default_texts(base)
     passed = {name: arguments[name] for name in PASSED_ON if arguments.get(name) is not None}
     if defaults is not None:
         passed = {name: value for name, value in passed.items() if name in defaults}
@@ -56,22 +53,7 @@ def setting_of(record: Record, sources: Sources) -> Setting:
     )
 
 
-def not_default(arguments: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> Pairs:
+def not_default(arguments: Mapping[str, Any], defaults: Mapping[str, str] | None) -> Pairs:
     """The arguments that are not a method's defaults; all of them where these are not known."""
-    known = dict(pairs(defaults or {}))
-    return tuple((name, value) for name, value in pairs(arguments) if value != known.get(name))
-
-
-def pairs(arguments: Mapping[str, Any]) -> Pairs:
-    """Arguments in one order and one spelling: 1.0 is 1, a tuple is a list."""
-    return tuple((name, json.dumps(_spelled(value), sort_keys=True)) for name, value in sorted(arguments.items()))
-
-
-def _spelled(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list | tuple):
-        return [_spelled(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _spelled(item) for name, item in value.items()}
-    return value
+    known = defaults or {}
+    return tuple(pair for pair in pairs(arguments) if pair[1] != known.get(pair[0]))

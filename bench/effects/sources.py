@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.contracts.facts import MethodFacts
 from bench.contracts.registration import Entry
+from bench.effects.pairs import pairs
 from bench.errors import UsageError
 from bench.registry import methods
 from bench.system.files import ROOT
@@ -27,6 +28,8 @@ class Sources:
         for entry in sorted(self._entries.values(), key=lambda entry: (len(entry.name), entry.name)):
             self._names.setdefault((entry.module, entry.target), entry.name)
         self._defaults: dict[str, dict[str, Any] | None] = {}
+        self._fields: dict[tuple[str, str], dict[str, Any]] = {}
+        self._texts: dict[str, dict[str, str] | None] = {}
         self._losses: dict[str, tuple[str, ...]] = {}
         self._variants: dict[str, dict[str, dict[str, Any]]] = {}
 
@@ -42,8 +45,15 @@ class Sources:
         """
         if method not in self._defaults:
             entry = self._entries.get(method)
-            self._defaults[method] = None if entry is None else _defaults(entry)
+            self._defaults[method] = None if entry is None else self._registered(entry)
         return self._defaults[method]
+
+    def default_texts(self, method: str) -> Mapping[str, str] | None:
+        """The same with the values as `pairs` spells them."""
+        if method not in self._texts:
+            defaults = self.defaults(method)
+            self._texts[method] = None if defaults is None else dict(pairs(defaults))
+        return self._texts[method]
 
     def losses(self, method: str) -> tuple[str, ...]:
         """All losses that a method's class is registered with, first those of this name; empty if it is not known."""
@@ -63,12 +73,14 @@ class Sources:
         switches = self._variants[method].get(variant, {}) if isinstance(variant, str) else {}
         return {name: switches.get(name) if value is None else value for name, value in arguments.items()}
 
-
-def _defaults(entry: Entry[MethodFacts]) -> dict[str, Any] | None:
-    try:
-        return _fields(entry.path, entry.target, frozenset()) | dict(entry.facts.arguments)
-    except UsageError:
-        return None
+    def _registered(self, entry: Entry[MethodFacts]) -> dict[str, Any] | None:
+        target = (entry.module, entry.target)
+        try:
+            if target not in self._fields:
+                self._fields[target] = _fields(entry.path, entry.target, frozenset())
+        except UsageError:
+            return None
+        return self._fields[target] | dict(entry.facts.arguments)
 
 
 def _fields(path: Path, name: str, above: frozenset[tuple[Path, str]]) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_the_order_of_records_changes_nothing() -> None:
 
 
 def test_many_methods_are_not_compared_each_with_each() -> None:
-    count = 3000
+    count = 1500
     records = [made(a_setting(("gsa",), gsa=i)) for i in range(count)]
     records += [
         made({"method": f"m{i}", "arguments": {"base": f"b{i % 9}", "losses": ["a"], "x": i}}) for i in range(count)

@@ -13,7 +13,8 @@ import pytest
 from helpers.made_records import a_record
 
 from bench import registry
-from bench.effects.settings import PASSED_ON, not_default, pairs, setting_of
+from bench.effects.pairs import pairs
+from bench.effects.settings import PASSED_ON, not_default, setting_of
 from bench.effects.sources import Sources
 
 SOURCES = Sources()
@@ -86,10 +87,12 @@ def test_inherited_fields_and_fields_without_a_literal_are_read(tmp_path: Path) 
         "class Mine(Above):\n    paper: ClassVar[str] = ''\n    b: int = 7\n    c: int = 4\n    d: int = N\n"
     )
     registry.add_plugin(tmp_path / "mine.py")
-    found = Sources().defaults("of-mine")
-    registry.methods._all().pop("of-mine")
-    assert found == {"a": 1, "b": 7, "c": 5, "d": "<N>"}
-    assert not_default({"a": 1, "b": 2, "d": 3, "e": 4}, found) == pairs({"b": 2, "d": 3, "e": 4})
+    sources = Sources()
+    del registry.methods._all()["of-mine"]
+    assert sources.defaults("of-mine") == {"a": 1, "b": 7, "c": 5, "d": "<N>"}
+    assert not_default({"a": 1, "b": 2, "d": 3, "e": 4}, sources.default_texts("of-mine")) == pairs(
+        {"b": 2, "d": 3, "e": 4}
+    )
 
 
 def test_nothing_heavy_is_imported() -> None:

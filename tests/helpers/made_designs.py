@@ -83,7 +83,8 @@ def stored(
         fields: further fields of the records.
     """
     rng = np.random.default_rng(rng_seed)
-    images, of_seed = rng.normal(0, of_images, IMAGES), rng.normal(0, training, seeds)
+    of_seed = rng.normal(0, training, seeds)
+    images = np.random.default_rng(99).normal(0, of_images, IMAGES)  # all designs are measured on the same
     images -= images.mean()
     for subset in subsets():
         shift = sum(effect for names, effect in effects.items() if set(names.split("+")) <= set(subset))

@@ -1,0 +1,93 @@
+"""The effects of a guide's losses on one metric, from all trainings of a design."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from bench.effects.designs import Design, Losses
+from bench.effects.gather import Asked
+from bench.effects.naming import Names, short
+from bench.effects.rows import Kind, Row
+from bench.leaderboard.statistics import factorial
+from bench.leaderboard.statistics.effect import Effect
+from bench.leaderboard.statistics.simple import holm
+from bench.leaderboard.trainings import Trainings
+
+_Found: TypeAlias = tuple[Effect | None, float | None]
+"""An effect and its p."""
+
+TIMES = " × "
+
+
+def loss_rows(design: Design, metric: Asked, tables: Mapping[Losses, Trainings | None], names: Names) -> list[Row]:
+    """Single losses, then what they do together beyond the sum, then all against none.
+
+    The first two need a complete design. p is adjusted over the single losses, and apart from them over the others.
+
+    Args:
+        tables: of each subset of losses, None where the metric is not measured.
+    """
+    every, none = frozenset(design.factors), frozenset[str]()
+    having = {losses: table for losses, table in tables.items() if table is not None}
+
+    def row(kind: Kind, change: str, with_: Iterable[Losses], without: Iterable[Losses], found: _Found) -> Row:
+        sides = [[having[losses] for losses in side if losses in having] for side in (with_, without)]
+        counts = trainings(sides[0]), trainings(sides[1])
+        return Row(
+            place=design.place,
+            title=names.title(design.place),
+            kind=kind,
+            design=names.design(design.setting),
+            change=short(change),
+            against="",
+            metric=metric,
+            effect=found[0],
+            p=found[1],
+            with_=counts[0],
+            without=counts[1],
+            pairs=len(sides[0]),
+            why="" if found[0] is not None else why(tables.values(), *counts),
+        )
+
+    made = []
+    if design.complete:
+        for part, found in _factorial(design, having).items():
+            kind: Kind = "loss" if len(part) == 1 else "interaction"
+            change = TIMES.join(name for name in design.factors if name in part)
+            with_, without = [s for s in tables if s >= part], [s for s in tables if not s >= part]
+            made.append(row(kind, change, with_, without, found))
+    if every in tables and none in tables:
+        both = every in having and none in having
+        weights = [float(losses == every) - float(losses == none) for losses in having]
+        effect = factorial.contrast(list(having.values()), weights) if both else None
+        of_all: _Found = (effect, None if effect is None else effect.p())
+        made.append(row("all losses", " + ".join(design.factors), [every], [none], of_all))
+    return made
+
+
+def _factorial(design: Design, having: Mapping[Losses, Trainings]) -> dict[Losses, _Found]:
+    """All effects with their adjusted p; single losses without an effect where nothing can be told."""
+    effects = factorial.effects(having, design.factors) if len(having) == design.subsets else None
+    if not effects:
+        return {frozenset([name]): (None, None) for name in design.factors}
+    p = {parts: effect.p() for parts, effect in effects.items()}
+    adjusted = holm({parts: p[parts] for parts in p if len(parts) == 1})
+    adjusted |= holm({parts: p[parts] for parts in p if len(parts) > 1})
+    return {frozenset(parts): (effects[parts], adjusted[parts]) for parts in effects}
+
+
+def trainings(tables: Iterable[Trainings]) -> int:
+    """How many there are in all."""
+    return sum(len(table.seeds) for table in tables)
+
+
+def why(tables: Iterable[Trainings | None], with_: int, without: int) -> str:
+    """Why nothing can be told from these."""
+    if any(table is None for table in tables):
+        return "not all have it measured"
+    return f"{with_} {_noun(with_)} with and {without} without are too few to know how much another may differ"
+
+
+def _noun(count: int) -> str:
+    return "training" if count == 1 else "trainings"
