@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.cli.effects import compare, effects
+from bench.cli.report import report
 from bench.errors import BenchError, UsageError
 from bench.system import terminal
 from bench.system.start import prepare
@@ -245,7 +247,7 @@ def leaderboard(
     stored = store.all()
     for problem in stored.problems:
         terminal.say(terminal.one_line(f"left out: {problem}"))
-    board = render(stored.records, store)
+    board = render(stored.records, store, stored.problems)
     if form == "parquet":
         assert output is not None
         write_atomic(output, to_parquet(board))
@@ -259,6 +261,34 @@ def leaderboard(
         terminal.show(text, end="")
     else:
         write_atomic(output, text.encode())
+
+
+app.command()(effects)
+app.command()(compare)
+app.command()(report)
+
+
+@app.command()
+def export(
+    results: Results = Path("results"),
+    form: Annotated[Literal["parquet", "csv"], typer.Option("--format")] = "csv",
+    output: Annotated[Path | None, typer.Option("--output", help="File to write; else CSV is printed.")] = None,
+) -> None:
+    """All records as one table, a row for each record and metric, for notebooks and spreadsheets."""
+    from bench.records.export import to_csv, to_parquet
+    from bench.records.store import RecordStore
+    from bench.system.files import write_atomic
+
+    if form == "parquet" and output is None:
+        raise UsageError("--format parquet is no text: it needs --output FILE")
+    stored = RecordStore(results).all()
+    for problem in stored.problems:
+        terminal.say(terminal.one_line(f"left out: {problem}"))
+    records = stored.records
+    if output is None:
+        terminal.show(to_csv(records), end="")
+    else:
+        write_atomic(output, to_parquet(records) if form == "parquet" else to_csv(records).encode())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

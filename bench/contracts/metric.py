@@ -6,6 +6,7 @@ declares what only it measures in its own registration: `metrics=("accuracy", Me
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,13 +50,7 @@ class MetricName(NamedTuple):
 
         Without a declared name that matches, all that stands before the part counts as the metric.
         """
-        end = min((place for mark in "/@" if (place := text.find(mark)) >= 0), default=len(text))
-        base, rest = text[:end], text[end:]
-        part, _, variant = rest[1:].rpartition("@") if rest.startswith("/") and "@" in rest else (rest[1:], "", "")
-        if rest.startswith("@"):
-            part, variant = "", rest[1:]
-        metric = max((name for name in declared if base == name or base.startswith(f"{name}_")), key=len, default=base)
-        return cls(metric, base[len(metric) + 1 :], part, variant)
+        return _parse(text, tuple(declared))
 
     @property
     def main(self) -> bool:
@@ -75,3 +70,15 @@ class MetricName(NamedTuple):
     def __str__(self) -> str:
         part = f"/{self.part}" if self.part else ""
         return self.column + part + (f"@{self.variant}" if self.variant else "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse(text: str, declared: tuple[str, ...]) -> MetricName:
+    """See `MetricName.parse`; a leaderboard reads the same few names again and again."""
+    end = min((place for mark in "/@" if (place := text.find(mark)) >= 0), default=len(text))
+    base, rest = text[:end], text[end:]
+    part, _, variant = rest[1:].rpartition("@") if rest.startswith("/") and "@" in rest else (rest[1:], "", "")
+    if rest.startswith("@"):
+        part, variant = "", rest[1:]
+    metric = max((name for name in declared if base == name or base.startswith(f"{name}_")), key=len, default=base)
+    return MetricName(metric, base[len(metric) + 1 :], part, variant)

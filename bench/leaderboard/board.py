@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from bench.effects.effect_rows import effects
+from bench.effects.rows import Effects
 from bench.leaderboard.bases import bases
 from bench.leaderboard.labels import labels, protocol_differences
 from bench.leaderboard.rate_table import rate_table
@@ -47,10 +49,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All sections, the records they show (the newest of each cell) in a fixed order, and what was no record."""
+    """All sections, the records they show (the newest of each cell) in a fixed order, effects, what was no record."""
 
     sections: tuple[Section, ...]
     records: tuple[Record, ...]
+    effects: Effects
     problems: tuple[str, ...] = ()
 
 
@@ -74,20 +77,23 @@ def render(records: Iterable[Record], store: RecordStore | None = None, problems
     return Leaderboard(
         tuple(_section(titles[place], group, store, noises) for place, group in sections.items()),
         tuple(counting),
+        effects(counting, store),
         tuple(problems),
     )
 
 
 def _section(title: str, records: Sequence[Record], store: RecordStore | None, noises: Sequence[Noise]) -> Section:
-    methods = labels({method_of(r): (r.method.name, arguments_of(r)) for r in records if r.method.name != BLIND})
-    controls = {method_of(record) for record in records if record.method.control}
+    method = {id(record): method_of(record) for record in records}
+    of_method = _grouped(records, lambda record: method[id(record)])
+    first = {row: found[0] for row, found in of_method.items() if found[0].method.name != BLIND}
+    methods = labels({row: (record.method.name, arguments_of(record)) for row, record in first.items()})
+    controls = {row for row, record in first.items() if record.method.control}
     tasks = _grouped(records, lambda record: record.task)
     splits = sorted({split for record in records for split in record.dataset.used})
     images = {split: max(record.dataset.used.get(split, 0) for record in records) for split in splits}
-    of_method = _grouped(records, method_of)
-    rates = {method: rate_of(of_method[method]) for method in methods}
-    first = {method: of_method[method][0] for method in methods}
-    scope = Scope(methods, controls, bases(first, controls), images, store, rates, noises)
+    rates = {row: rate_of(of_method[row]) for row in methods}
+    base = bases(first, controls)
+    scope = Scope(lambda record: method[id(record)], methods, controls, base, images, store, rates, noises)
     tables = [table for task, group in tasks.items() for table in _task_tables(task, group, scope)]
     return Section(
         title,
@@ -96,7 +102,7 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None, n
         images,
         {status: len(found) for status, found in _grouped(records, lambda record: record.status).items()},
         tuple(tables),
-        cost_table(records, methods),
+        cost_table(of_method, methods),
         rate_table(tables),
     )
 
@@ -104,19 +110,21 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None, n
 def _task_tables(task: str, records: Sequence[Record], section: Scope) -> list[Table]:
     """One table a protocol; the first holds most methods, and only that one lists methods that have no record."""
     groups = _grouped(records, lambda record: (record.protocol_hash, record.dataset.fingerprint)).values()
-    ordered = sorted(groups, key=lambda group: (len({method_of(r) for r in group}), _newest(group)), reverse=True)
-    every = {method_of(record) for record in records}
+    ordered = sorted(
+        groups, key=lambda group: (len({section.method_of(r) for r in group}), _newest(group)), reverse=True
+    )
+    every = {section.method_of(record) for record in records}
     tables = []
     for group in ordered:
-        here = {method_of(record) for record in group}
-        blind = {method_of(r): f"{BLIND} ({r.method.arguments.get('kind', task)})" for r in group}
-        rows = {method: label for method, label in section.labels.items() if method in here or group is ordered[0]}
-        rows |= {method: label for method, label in blind.items() if method not in section.labels}
+        here = {section.method_of(record): record for record in group}
+        blind = {row: f"{BLIND} ({record.method.arguments.get('kind', task)})" for row, record in here.items()}
+        rows = {row: label for row, label in section.labels.items() if row in here or group is ordered[0]}
+        rows |= {row: label for row, label in blind.items() if row not in section.labels}
         scope = dataclasses.replace(
             section,
             labels=rows,
             references=section.references | (rows.keys() - section.labels.keys()),
-            elsewhere=every - here,
+            elsewhere=every - here.keys(),
             differs=protocol_differences(ordered[0][0], group[0]),
         )
         tables.append(task_table(task, group, scope))

@@ -55,7 +55,7 @@ def shown(value: TableValue | None, decimals: int) -> str:
         return mean
     half = value.half_width
     if half is not None:
-        return f"{mean} ± {_number(half, decimals)}"
+        return f"{mean} ± {_width(half, decimals)}"
     return f"{mean} ({_number(value.low, decimals)} to {_number(value.high, decimals)})"
 
 
@@ -65,7 +65,7 @@ def difference_shown(found: Effect | None, decimals: int) -> str:
         return MISSING
     text = f"{round(found.estimate, decimals) + 0.0:+,.{decimals}f}"
     if math.isfinite(half := found.half_width()):
-        text += f" ± {_number(half, decimals)}"
+        text += f" ± {_width(half, decimals)}"
     return text + (f" {ONE_TRAINING}" if found.training is None else "")
 
 
@@ -111,6 +111,13 @@ def parts_of(table: Table) -> list[list[int]]:
 
 def _number(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # adding zero turns -0.0 into 0.0
+
+
+def _width(half: float, decimals: int) -> str:
+    """With a digit that is not 0, however many decimals that takes: no interval is without width."""
+    if half > 0:
+        decimals = max(decimals, min(-math.floor(math.log10(half)), MOST_DECIMALS))
+    return _number(half, decimals)
 
 
 def _values(table: Table, column: int, references: bool) -> list[float]:

@@ -16,6 +16,9 @@ Over = Literal["trainings and images", "trainings", "images"]
 NEAR = 0.05
 """A share this near to 0 or 1 gets Wilson's interval: a symmetric one would reach beyond, or have no width."""
 
+DUST = 1e-9
+"""A standard error below this share of the value is rounding: the value is a constant."""
+
 
 @dataclass(frozen=True)
 class TableValue:
@@ -70,7 +73,7 @@ def table_value(trainings: Trainings | None) -> TableValue | None:
     share = shares.interval_of(trainings, found, NEAR)
     if share is not None:
         low, high = share
-    elif found.error > 0 and math.isfinite(found.error):
+    elif DUST * abs(found.estimate) < found.error < math.inf:
         half = found.half_width()
         low, high = found.estimate - half, found.estimate + half
     else:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from bench.effects.report import HOW_TO_READ as EFFECTS
+from bench.effects.report import incomplete_line, markdown_rows
+from bench.effects.rows import Effects
+from bench.effects.verdicts import pooled_sentence
 from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.cells import (
     DIFFERS,
@@ -27,6 +31,7 @@ from bench.leaderboard.notes import NO_RECORD
 from bench.leaderboard.rates import apart
 from bench.leaderboard.reported import MARK, PAPER, beside
 from bench.leaderboard.table import Row, Table
+from bench.leaderboard.verdict import verdict_lines
 from bench.noise.report import sentence
 
 EMPTY = "No records yet; `python -m bench run` makes some."
@@ -51,7 +56,9 @@ def to_markdown(board: Leaderboard) -> str:
     lines = ["# Leaderboard", ""]
     if not board.sections:
         return "\n".join([*lines, EMPTY]) + "\n"
-    lines += ["## How to read", "", HOW_TO_READ]
+    lines += ["## Verdict", "", *(f"- {markdown_text(line, SENTENCE)}" for line in verdict_lines(board))]
+    lines += _effects(board.effects)
+    lines += ["", "## How to read the tables", "", HOW_TO_READ]
     for section in board.sections:
         lines += ["", f"## {markdown_text(section.title)}", *_about(section)]
         for table in section.tables:
@@ -64,6 +71,23 @@ def to_markdown(board: Leaderboard) -> str:
         if section.costs.columns:
             lines += _folded("Cost", [*_grid(section.costs, range(len(section.costs.columns))), "", COST_NOTE])
     return "\n".join(lines) + "\n"
+
+
+def _effects(effects: Effects) -> list[str]:
+    """A table of the effects of losses, of codebook use and of the base; what losses do together is folded."""
+    if not effects.rows and not effects.incomplete:
+        return []
+    first = [row for row in effects.rows if row.kind != "interaction"]
+    together = [row for row in effects.rows if row.kind == "interaction"]
+    lines = ["", "## Effects", "", EFFECTS, *markdown_rows(first)]
+    if effects.pooled:
+        lines += ["", "Over bases and data sets:", ""]
+        lines += [f"- {markdown_text(pooled_sentence(one), SENTENCE)}" for one in effects.pooled]
+    for one in effects.incomplete:
+        lines += ["", f"Not complete: {markdown_text(incomplete_line(one), SENTENCE)}."]
+    return lines + (
+        _folded("What losses do together beyond their sum", markdown_rows(together)[1:]) if together else []
+    )
 
 
 def _about(section: Section) -> list[str]:

@@ -54,6 +54,8 @@ def far_from_controls(records: Sequence[Record], references: Sequence[Sequence[R
         if {record.seed for record in of_row} == seeds
         and all(record.method.control and "usage" in record.metrics for record in of_row)
     ]
+    if not controls:
+        return []
     return [f"warning: {alarm}" for alarm in alarms.far_from_control(_frechet_distances(records), controls)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.rates import Rate
 from bench.leaderboard.statistics.effect import Effect
 from bench.noise.noise import Noise
+from bench.records.record import Record
 from bench.records.store import RecordStore
 
 
@@ -69,7 +70,7 @@ class Table:
 class Scope:
     """What a table is to show beside its records.
 
-    labels: the rows, by `method_of`, whether or not they have a record.
+    method_of: the row that a record belongs to. labels: the rows, whether or not they have a record.
     references: those of them that are controls or blind baselines.
     bases: what a row is compared with.
     images: how many of each split the section's methods used; a row that used others says so.
@@ -80,6 +81,7 @@ class Scope:
     differs: what sets this protocol apart from the task's first table.
     """
 
+    method_of: Callable[[Record], Hashable]
     labels: Mapping[Hashable, str]
     references: AbstractSet[Hashable]
     bases: Mapping[Hashable, Hashable]

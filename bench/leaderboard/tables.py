@@ -17,7 +17,7 @@ from bench.leaderboard.rates import classes
 from bench.leaderboard.table import Column, Row, Scope, Table
 from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.noise.estimate import place_of
-from bench.records.record import BLIND, Measured, Record
+from bench.records.record import Measured, Record
 from bench.records.store import RecordStore
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
     """
     of_method: dict[Hashable, list[Record]] = {method: [] for method in scope.labels}
     for record in records:
-        of_method[method_of(record)].append(record)
+        of_method[scope.method_of(record)].append(record)
     ok = {method: [record for record in found if record.status == "ok"] for method, found in of_method.items()}
     columns = columns_of(task, records)
     headline = next((column for column in columns if column.higher_is_better is not None), None)
@@ -80,13 +80,18 @@ def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
     return dataclasses.replace(table, noise=next(noises, None))
 
 
-def cost_table(records: Sequence[Record], labels: Mapping[Hashable, str]) -> Table:
-    """What methods cost: the mean over a method's successful records that state a cost."""
+def cost_table(methods: Mapping[Hashable, Sequence[Record]], labels: Mapping[Hashable, str]) -> Table:
+    """What methods cost: the mean over a method's successful records that state a cost.
+
+    Args:
+        methods: the records of each row. labels: of the rows to show.
+    """
     spent: dict[Hashable, dict[str, list[float]]] = {method: {} for method in labels}
-    for record in records:
-        if record.status == "ok" and record.method.name != BLIND:
-            for name, cost in record.cost.items():
-                spent[method_of(record)].setdefault(name, []).append(cost)
+    for method, costs in spent.items():
+        for record in methods[method]:
+            if record.status == "ok":
+                for name, cost in record.cost.items():
+                    costs.setdefault(name, []).append(cost)
     names = sorted({name for of_method in spent.values() for name in of_method})
     rows = []
     for method in sorted(labels, key=lambda method: labels[method]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -39,10 +40,10 @@ class Trainings:
     error: float | None
     n: int
 
-    @property
+    @functools.cached_property
     def mean(self) -> float:
         """Over trainings."""
-        return math.fsum(self.values) / len(self.values)
+        return math.fsum(self.values.tolist()) / len(self.values)
 
 
 class _Images(NamedTuple):
@@ -69,9 +70,11 @@ def trainings_of(records: Sequence[Record], metric: str, scores: Scores) -> Trai
     seeds = tuple(sorted(fits))
     measured = [[record.metrics[metric] for record in fits[seed]] for seed in seeds]
     values = np.array([math.fsum(one.value for one in of_seed) / len(of_seed) for of_seed in measured])
+    n = min(one.n for of_seed in measured for one in of_seed)
+    if not scores:
+        return Trainings(seeds, values, None, "", _error(measured), n)
     images = [[_images(record, metric, scores) for record in fits[seed]] for seed in seeds]
     known = [one for of_seed in images for one in of_seed if one is not None]
-    n = min(one.n for of_seed in measured for one in of_seed)
     if len(known) < sum(map(len, images)) or len({one.layout for one in known}) > 1:
         return Trainings(seeds, values, None, "", _error(measured), n)
     rows = [np.mean([one.parts for one in of_seed if one is not None], axis=0) for of_seed in images]
@@ -123,12 +126,22 @@ def _images(record: Record, metric: str, scores: Scores) -> _Images | None:
     ids = arrays.get(clusters)
     if ids is None or len(ids) != len(values):
         return None
-    unique, number, counts = np.unique(ids, return_inverse=True, return_counts=True)
-    if len(unique) < 2:
+    number, counts, layout = _clusters(np.ascontiguousarray(ids).tobytes(), ids.dtype.str)
+    if len(counts) < 2:
         return None
     mean = values.mean()
-    parts = mean + (np.bincount(number, values) - mean * counts) * (len(unique) / len(values))
-    return _Images(parts, hashlib.sha256(unique.tobytes()).hexdigest())
+    parts = mean + (np.bincount(number, values) - mean * counts) * (len(counts) / len(values))
+    return _Images(parts, layout)
+
+
+@functools.lru_cache(maxsize=64)
+def _clusters(ids: bytes, dtype: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """Number of each example's image [n], examples of each image [I], and what tells these images from others.
+
+    Most records of a task have the same ids.
+    """
+    unique, number, counts = np.unique(np.frombuffer(ids, dtype), return_inverse=True, return_counts=True)
+    return number, counts, hashlib.sha256(unique.tobytes()).hexdigest()
 
 
 def _old_clusters(metric: str) -> str:

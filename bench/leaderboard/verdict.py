@@ -1,0 +1,134 @@
+"""What the records prove, in ten lines at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.effects.naming import listed, spoken
+from bench.effects.report import incomplete_line
+from bench.effects.rows import Effects, Kind, Row
+from bench.effects.verdicts import Code, change_shown, verdict
+from bench.leaderboard.board import Leaderboard, Section
+from bench.leaderboard.ladder import missteps
+from bench.leaderboard.statistics.effect import Effect
+from bench.leaderboard.table import Row as TableRow
+from bench.leaderboard.table import Table
+from bench.records.record import BLIND
+
+LINES = 10
+NAMED = 6
+"""Things that a line lists; of more it says how many there are."""
+STATUSES = ("ok", "skipped", "failed")
+KINDS: tuple[Kind, ...] = ("loss", "all losses", "codebook use", "base")
+"""What is asked, most wanted first."""
+WORDS: dict[Code, str] = {
+    "raises": "raises",
+    "raises a little": "raises by less than the margin",
+    "lowers": "lowers",
+    "lowers a little": "lowers by less than the margin",
+    "equivalent": "changes by less than the margin",
+    "unknown": "cannot be told for",
+}
+"""What each kind of finding is called, surest first."""
+
+
+def verdict_lines(board: Leaderboard) -> list[str]:
+    """What was run, what losses of language, codebook use and the base do, what may be best, what tells nothing apart.
+
+    Text of records is as it is; who shows it makes it harmless.
+    """
+    found = [line for kind in KINDS for line in _of_kind(board.effects, kind)]
+    last = [*_best(board.sections), *_blind(board.sections)]
+    room = LINES - 1 - len(last)
+    lines = [*_untold(board.effects), *found]
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"{len(lines) - room + 1} more changes stand among the effects below."]
+    return [_counted(board), *lines, *last]
+
+
+def _counted(board: Leaderboard) -> str:
+    counts = {status: sum(section.counts.get(status, 0) for section in board.sections) for status in STATUSES}
+    data = _short(list(dict.fromkeys(section.title for section in board.sections)))
+    methods = {r.method.name for r in board.records if r.status == "ok" and not r.method.control} - {BLIND}
+    left = f"; {_many(len(board.problems), 'file')} left out" if board.problems else ""
+    cells = ", ".join(f"{number:,} {status}" for status, number in counts.items())
+    return f"{_many(len(methods), 'method')} on {data}; cells: {cells}{left}."
+
+
+def _of_kind(effects: Effects, kind: Kind) -> list[str]:
+    """A line for each change: what it does to which metric; over bases and data sets where these were pooled."""
+    pooled = {id(row) for one in effects.pooled for row in one.rows}
+    changes: dict[str, dict[Code, list[str]]] = {}
+    for one in effects.pooled:
+        if one.rows[0].kind == kind:
+            _add(changes, one.rows[0], one.effect, one.p, f", {len(one.rows)} designs")
+    alone = [row for row in effects.rows if row.kind == kind and id(row) not in pooled]
+    several = len({(row.title, row.design) for row in alone}) > 1
+    for row in alone:
+        _add(changes, row, row.effect, row.p, f", {row.design}, {row.title}" if several else "")
+    return [
+        f"{change}: {'; '.join(f'{WORDS[code]} {_short(found[code])}' for code in WORDS if code in found)}."
+        for change, found in changes.items()
+    ]
+
+
+def _add(
+    changes: dict[str, dict[Code, list[str]]], row: Row, effect: Effect | None, p: float | None, where: str
+) -> None:
+    if effect is None or p is None:
+        return
+    change = f"{row.change} instead of {row.against}" if row.against else row.change
+    code = verdict(effect, p, row.metric, row.kind).code
+    text = f"{spoken(row.place.task, row.metric.name)} ({change_shown(effect, row.metric)}{where})"
+    changes.setdefault(change, {}).setdefault(code, []).append(text)
+
+
+def _untold(effects: Effects) -> list[str]:
+    """Why what single losses do cannot be told, where it can be told of none."""
+    losses = [row for row in effects.rows if row.kind == "loss"]
+    if any(row.effect for row in losses) or not (losses or effects.incomplete):
+        return []
+    whys = [incomplete_line(one) for one in effects.incomplete]
+    whys += [f"{row.title}: {row.design}: {row.why}" for row in losses]
+    return [f"What single losses of language do cannot be told: {_short(list(dict.fromkeys(whys)), '; ')}."]
+
+
+def _best(sections: Sequence[Section]) -> list[str]:
+    """What may be the best, task by task, and which tasks tell no method from another."""
+    found, none = [], []
+    for name, table in _tables(sections):
+        best = [row.label for row in table.rows if _may_be_best(row, table)]
+        if best and len(best) == len({row.label for row in table.rows if row.rank is not None}):
+            none.append(name)
+        elif best:
+            found.append(f"{name}: {_short(best)}")
+    lines = [f"May be the best, among equal bits: {'; '.join(found)}."] if found else []
+    lines += [f"Any method may be the best in {_short(none)}."] if none else []
+    return lines or ["Nothing can be called the best: that takes two methods of equal bits, one of them trained twice."]
+
+
+def _blind(sections: Sequence[Section]) -> list[str]:
+    """Tasks that do not put in order what one knows the order of."""
+    wrong = [name for name, table in _tables(sections) if missteps(table)]
+    return [f"Controls are out of order, so that methods cannot be judged, in {_short(wrong)}."] if wrong else []
+
+
+def _tables(sections: Sequence[Section]) -> Iterator[tuple[str, Table]]:
+    for section in sections:
+        for table in section.tables:
+            yield f"{table.title} on {section.title}" if len(sections) > 1 else table.title, table
+
+
+def _may_be_best(row: TableRow, table: Table) -> bool:
+    value = None if table.headline is None else row.values[table.headline]
+    return value is not None and value.best
+
+
+def _short(names: Sequence[str], between: str = "") -> str:
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    shown = [*names[:NAMED], *more]
+    return between.join(shown) if between else listed(shown)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
