@@ -25,6 +25,8 @@ from bench.metrics.lpips import PROTOCOL as LPIPS_PROTOCOL
 from bench.metrics.lpips import lpips
 from bench.records import alarms
 from bench.registry import tasks
+from bench.tasks.parts.codebook_samples import codebook_png, usage_json
+from bench.tasks.parts.losses import losses_json
 
 BATCH = 250
 SHOWN = 8
@@ -102,6 +104,8 @@ class Reconstruction(Task):
         codes = work.codes_of("test")
         if codes is None:
             return result
+        if work.losses:
+            result.samples["training.json"] = losses_json(work.losses)
         result.warnings += alarms.worse_than_mean_image(result.metrics["psnr"].value, _psnr_of_mean(mean, test.images))
         if codes.discrete:
             _add_usage(result, codes, test)
@@ -179,7 +183,11 @@ def _lpips(backbone: LpipsBackbone, device: str) -> tuple[LpipsNetwork | None, s
 def _add_usage(result: TaskResult, codes: Codes, split: Split) -> None:
     """Add use of the codes, all levels together and, for residual codes, each level; n counts tokens."""
     size = int(codes.codebook.shape[-2])
-    for level, counts in enumerate(codebook.count_codes(np.asarray(codes.array), size)):
+    tallies = codebook.count_codes(np.asarray(codes.array), size)
+    result.samples["usage.json"] = usage_json(tallies[1:] or tallies)
+    if len(tallies) == 1:
+        result.samples["codebook.png"] = codebook_png(codes, tallies[0], split.images.shape[1])
+    for level, counts in enumerate(tallies):
         part = f"level-{level}" if level else ""
         tokens = int(counts.counts.sum())
         for metric, compute in CODEBOOK.items():

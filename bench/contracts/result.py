@@ -36,7 +36,8 @@ class TaskResult:
     """What a task leaves behind; fill it with `add`, `add_whole` and `skip`.
 
     metrics: name to score. per_example: name to array [n]. statistics: name to array [n] of what a distance was
-    computed from, kept in the cache. samples: file name to PNG bytes or text, for a person to look at.
+    computed from, kept in the cache. samples: file name to PNG bytes or text, for a person to look at; a `.json` holds
+    numbers alone, which are kept also where images and texts may not be handed on.
     skipped: metric to why it was not measured and the command that would change that. cost: name to value.
     """
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.contracts.data import DataSet, Split
@@ -31,6 +31,7 @@ class Work:
         keeps nothing. It is of this cell alone, and is cleared when the cell's record is written. A task takes one
         for each network, see `checkpoint_of`. It hands it to `bench.tasks.parts.networks.head.fit`, or to
         `bench.system.resume.Resumable` with a loop of its own, or uses `load`, `due` and `save` itself.
+    losses: of the tokenizer's training, name to means over stretches of equally many steps; empty without a training.
     """
 
     codes: Mapping[str, Codes] | None
@@ -39,6 +40,7 @@ class Work:
     seed: int
     device: torch.device
     checkpoint: Checkpoint | None = None
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def tests(self) -> dict[str, Split]:

@@ -29,6 +29,8 @@ from bench.system.checkpoint import Checkpoint
 from bench.system.environment import peak_memory_mib
 from bench.system.files import write_atomic
 
+NUMBERS = ".json"
+"""Ending of samples that hold numbers alone; see `TaskResult`."""
 UNTRAINED = "made elsewhere, from other data and with another budget: not on equal terms with what was trained here"
 """Warning for every record of a tokenizer that came ready-made."""
 
@@ -78,7 +80,8 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     checkpoint = Checkpoint(setup.place.cache / "checkpoints" / cell.key, setup.place.checkpoint_minutes)
     torch.manual_seed(cell.head_seed)
     started = time.perf_counter()
-    work = Work(codes, splits, cell.budget, cell.head_seed, device, checkpoint)
+    losses = {} if history is None else history.losses
+    work = Work(codes, splits, cell.budget, cell.head_seed, device, checkpoint, losses)
     result: TaskResult = cell.task.make().run(work)
     declared = [*declared_by(cell.task.entry), *(entry.name for entry in metrics.entries() if entry.from_outside)]
     for name in (*result.metrics, *result.skipped):
@@ -96,7 +99,7 @@ def _evaluate(cell: Cell, setup: Setup, device: torch.device) -> Record:
     samples = result.samples
     if not cell.dataset.plugin.redistributable:
         _keep_samples(setup.place.cache / "samples" / cell.key, samples)
-        samples = {}
+        samples = {name: content for name, content in samples.items() if name.endswith(NUMBERS)}
     stored = RecordStore(setup.place.results).write(record, result.per_example, samples)
     checkpoint.clear()
     return stored
