@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from bench.effects.compare import Compared, Comparison
 from bench.effects.gather import Asked
 from bench.effects.naming import listed
-from bench.effects.verdicts import POINTS, change_shown, error_shown, p_shown, scaled, unit_of, verdict
+from bench.effects.report import p_shown
+from bench.effects.verdicts import POINTS, change_shown, error_shown, scaled, unit_of, verdict
 from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.trainings import Trainings
 from bench.system.terminal import one_line

@@ -151,6 +151,7 @@ class _Alone:
         return self._shared[base, given].items()
 
 
-def _order(setting: Setting) -> tuple[str, ...]:
+def _order(setting: Setting) -> tuple[object, ...]:
+    """A base's defaults before all else that it was given."""
     arguments = (setting.base_arguments, setting.others, sorted(setting.losses))
-    return (setting.base, setting.guide or "", setting.text_encoder or "", *map(str, arguments))
+    return (setting.base, setting.guide or "", setting.text_encoder or "", *arguments)

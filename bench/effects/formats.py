@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.effects.naming import spoken
-from bench.effects.report import by_title, incomplete_line, to_markdown, untold
+from bench.effects.report import by_settings, by_title, incomplete_line, p_shown, to_markdown, untold
 from bench.effects.rows import Effects, Incomplete, PooledRow, Row
-from bench.effects.verdicts import change_shown, p_shown, pooled_sentence, sentence, verdict
+from bench.effects.verdicts import change_shown, pooled_sentence, sentence, verdict
 from bench.leaderboard.formats import TEX
 from bench.leaderboard.statistics.effect import Effect
 from bench.system.terminal import one_line
@@ -42,7 +42,8 @@ def to_tex(effects: Effects) -> str:
             lines += [_tex_line(_tex_cells(row, effect, p)) for row, effect, p in told]
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
         lines += [f"% {one_line(title)}: {one_line(line)}" for line in untold(rows)]
-    lines += [f"% {one_line(pooled_sentence(one))}" for one in effects.pooled]
+    for over, found in by_settings(effects.pooled).items():
+        lines += [f"% {one_line(over)}: {one_line(pooled_sentence(one))}" for one in found]
     lines += [f"% not complete: {one_line(incomplete_line(one))}" for one in effects.incomplete]
     return "".join(f"{line}\n" for line in lines or ["% no effects"])
 
@@ -73,7 +74,8 @@ def of_effect(effect: Effect) -> dict[str, float | None]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    told = row.effect is not None and row.p is not None
+    effect, p = row.effect, row.p
+    code = "unknown" if effect is None or p is None else verdict(effect, p, row.metric, row.kind).code
     return {
         "dataset": row.place.dataset,
         "dataset_arguments": row.place.dataset_arguments,
@@ -89,12 +91,12 @@ def _row(row: Row) -> dict[str, Any]:
         "unit": row.metric.unit,
         "higher_is_better": row.metric.higher_is_better,
         "margin": row.metric.margin and row.metric.margin.size,
-        "effect": None if row.effect is None else of_effect(row.effect),
-        "p_adjusted": rounded(row.p),
+        "effect": None if effect is None else of_effect(effect),
+        "p_adjusted": rounded(p),
         "trainings_with": row.with_,
         "trainings_without": row.without,
         "pairs": row.pairs,
-        "verdict": verdict(row.effect, row.p, row.metric).code if told else "unknown",
+        "verdict": code,
         "sentence": sentence(row),
     }
 
@@ -109,14 +111,14 @@ def _pooled(one: PooledRow) -> dict[str, Any]:
         "preset": row.place.preset,
         "protocol_hash": row.place.protocol_hash,
         "metric": row.metric.name,
-        "effect": of_effect(found.effect),
-        "p": rounded(found.effect.p()),
+        "effect": of_effect(one.effect),
+        "p_adjusted": rounded(one.p),
         "spread": rounded(found.spread),
         "prediction": [rounded(found.low), rounded(found.high)],
         "p_alike": rounded(found.alike),
         "inconsistency": rounded(found.inconsistency),
         "settings": [{"dataset": row.place.dataset, "title": row.title, "design": row.design} for row in one.rows],
-        "verdict": verdict(found.effect, found.effect.p(), row.metric).code,
+        "verdict": verdict(one.effect, one.p, row.metric, row.kind).code,
         "sentence": pooled_sentence(one),
     }
 
@@ -140,7 +142,7 @@ def _tex_cells(row: Row, effect: Effect, p: float) -> list[str]:
     metric = spoken(row.place.task, row.metric.name)
     numbers = _tex(change_shown(effect, row.metric)).replace("-", "$-$").replace("+", "$+$")
     shown = [_tex(row.design), _tex(change), _tex(metric), numbers, _tex(p_shown(p)), counts]
-    return [*shown, _tex(verdict(effect, p, row.metric).text)]
+    return [*shown, _tex(verdict(effect, p, row.metric, row.kind).text)]
 
 
 def _tex_line(cells: list[str]) -> str:

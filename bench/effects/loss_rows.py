@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from bench.effects.designs import Design, Losses
 from bench.effects.gather import Asked
-from bench.effects.naming import Names, short
+from bench.effects.naming import Names, counted, short
 from bench.effects.rows import Kind, Row
 from bench.leaderboard.statistics import factorial
 from bench.leaderboard.statistics.effect import Effect
@@ -21,9 +21,9 @@ TIMES = " × "
 
 
 def loss_rows(design: Design, metric: Asked, tables: Mapping[Losses, Trainings | None], names: Names) -> list[Row]:
-    """Single losses, then what they do together beyond the sum, then all against none.
+    """All losses against none, single losses, and what they do together beyond their sum.
 
-    The first two need a complete design. p is adjusted over the single losses, and apart from them over the others.
+    The last two need a complete design. p is adjusted over the single losses, and apart from them over the others.
 
     Args:
         tables: of each subset of losses, None where the metric is not measured.
@@ -51,18 +51,17 @@ def loss_rows(design: Design, metric: Asked, tables: Mapping[Losses, Trainings |
         )
 
     made = []
+    if every in tables and none in tables:
+        with_, without = ([having[end]] if end in having else [] for end in (every, none))
+        effect = contrast(with_, without, [table for losses, table in having.items() if losses not in (every, none)])
+        change = " + ".join(design.factors)
+        made.append(row("all losses", change, [every], [none], (effect, None if effect is None else effect.p())))
     if design.complete:
         for part, found in _factorial(design, having).items():
             kind: Kind = "loss" if len(part) == 1 else "interaction"
             change = TIMES.join(name for name in design.factors if name in part)
-            with_, without = [s for s in tables if s >= part], [s for s in tables if not s >= part]
-            made.append(row(kind, change, with_, without, found))
-    if every in tables and none in tables:
-        both = every in having and none in having
-        weights = [float(losses == every) - float(losses == none) for losses in having]
-        effect = factorial.contrast(list(having.values()), weights) if both else None
-        of_all: _Found = (effect, None if effect is None else effect.p())
-        made.append(row("all losses", " + ".join(design.factors), [every], [none], of_all))
+            sides = [s for s in tables if s >= part], [s for s in tables if not s >= part]
+            made.append(row(kind, change, sides[0], sides[1], found))
     return made
 
 
@@ -72,9 +71,25 @@ def _factorial(design: Design, having: Mapping[Losses, Trainings]) -> dict[Losse
     if not effects:
         return {frozenset([name]): (None, None) for name in design.factors}
     p = {parts: effect.p() for parts, effect in effects.items()}
-    adjusted = holm({parts: p[parts] for parts in p if len(parts) == 1})
-    adjusted |= holm({parts: p[parts] for parts in p if len(parts) > 1})
+    adjusted: dict[tuple[str, ...], float] = {}
+    for single in (True, False):
+        adjusted |= holm({parts: value for parts, value in p.items() if (len(parts) == 1) == single})
     return {frozenset(parts): (effects[parts], adjusted[parts]) for parts in effects}
+
+
+def contrast(with_: Sequence[Trainings], without: Sequence[Trainings], others: Iterable[Trainings]) -> Effect | None:
+    """The mean of some less that of as many others; None unless there are two trainings on either side.
+
+    One training on a side might be like any other of it or not: that the other side's trainings are alike does not say.
+
+    Args:
+        others: of the same design, which say too how much trainings differ.
+    """
+    if not with_ or min(trainings(with_), trainings(without)) < 2:
+        return None
+    tables = [*with_, *without, *others]
+    weights = [1 / len(with_)] * len(with_) + [-1 / len(without)] * len(without)
+    return factorial.contrast(tables, weights + [0.0] * (len(tables) - len(weights)))
 
 
 def trainings(tables: Iterable[Trainings]) -> int:
@@ -86,8 +101,4 @@ def why(tables: Iterable[Trainings | None], with_: int, without: int) -> str:
     """Why nothing can be told from these."""
     if any(table is None for table in tables):
         return "not all have it measured"
-    return f"{with_} {_noun(with_)} with and {without} without are too few to know how much another may differ"
-
-
-def _noun(count: int) -> str:
-    return "training" if count == 1 else "trainings"
+    return f"{counted(with_)} with and {without} without are too few to know how much another may differ"

@@ -68,6 +68,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def counted(trainings: int) -> str:
+    """Such as "1 training"."""
+    return f"{trainings} {'training' if trainings == 1 else 'trainings'}"
+
+
 def short(text: str) -> str:
     """Text from a record on one line, cut where it is endless."""
     line = one_line(text)

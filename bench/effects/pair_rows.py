@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.effects.gather import Asked
-from bench.effects.loss_rows import trainings, why
+from bench.effects.loss_rows import contrast, trainings, why
 from bench.effects.matched import Matched
 from bench.effects.naming import Names
 from bench.effects.rows import Row
-from bench.leaderboard.statistics import factorial
 from bench.leaderboard.trainings import Trainings
 
 
@@ -22,9 +21,7 @@ def pair_row(
         tables: with and without, of each pair.
     """
     both = [(a, b) for a, b in tables if a is not None and b is not None]
-    flat = [table for pair in both for table in pair]
-    weights = [sign / len(both) for _ in both for sign in (1, -1)]
-    effect = factorial.contrast(flat, weights) if both else None
+    effect = contrast([a for a, _ in both], [b for _, b in both], [])
     counts = trainings(a for a, _ in both), trainings(b for _, b in both)
     return Row(
         place=matched.place,
@@ -39,5 +36,5 @@ def pair_row(
         with_=counts[0],
         without=counts[1],
         pairs=len(both),
-        why="" if effect is not None else why(flat or [None], *counts),
+        why="" if effect is not None else why([a for a, _ in both] or [None], *counts),
     )

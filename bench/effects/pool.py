@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 from bench.effects.rows import PooledRow, Row
-from bench.leaderboard.statistics.pooling import pooled
+from bench.leaderboard.statistics.pooling import Pooled, pooled
+from bench.leaderboard.statistics.simple import holm
+
+ADJUSTED = ("loss", "interaction")
+"""Kinds of effects that are asked about several at once."""
 
 
 class Poolable(NamedTuple):
@@ -17,23 +21,41 @@ class Poolable(NamedTuple):
     keys: frozenset[str]
 
 
+class _Key(NamedTuple):
+    """What is equal in a pool: first what effects have in common whose p are adjusted together."""
+
+    family: Hashable
+    change: str
+    against: str
+
+
 def pooled_rows(rows: Iterable[Poolable]) -> list[PooledRow]:
     """Rows of the same effect on the same metric under the same protocol, where there are two or more.
 
     A row that shares a training with an earlier one is left out: its effect is no other piece of evidence. Rows of one
     data set share test images, which is not taken account of: what such a pool says is about these images.
     """
-    groups: dict[Hashable, list[Poolable]] = {}
+    groups: dict[_Key, list[Poolable]] = {}
     for one in rows:
         row, place = one.row, one.row.place
-        key = (row.kind, row.change, row.against, row.metric.name, place.task, place.preset, place.protocol_hash)
+        family = (row.kind, row.metric.name, place.task, place.preset, place.protocol_hash, one.alike)
         if row.effect is not None and row.effect.error > 0:
-            groups.setdefault((key, one.alike), []).append(one)
-    return [
-        PooledRow(found, pooled([row.effect for row in found if row.effect is not None]))
-        for group in groups.values()
-        if len(found := _apart(group)) > 1
-    ]
+            groups.setdefault(_Key(family, row.change, row.against), []).append(one)
+    several = {key: found for key, group in groups.items() if len(found := _apart(group)) > 1}
+    means = {key: pooled([row.effect for row in found if row.effect is not None]) for key, found in several.items()}
+    p = _adjusted(means, {key for key, found in several.items() if found[0].kind in ADJUSTED})
+    return [PooledRow(found, means[key], p[key]) for key, found in several.items()]
+
+
+def _adjusted(means: Mapping[_Key, Pooled], keys: Iterable[_Key]) -> dict[_Key, float]:
+    """p of each, adjusted within each family of the keys given."""
+    p = {key: mean.effect.p() for key, mean in means.items()}
+    families: dict[Hashable, dict[_Key, float]] = {}
+    for key in keys:
+        families.setdefault(key.family, {})[key] = p[key]
+    for family in families.values():
+        p |= holm(family)
+    return p
 
 
 def _apart(group: Iterable[Poolable]) -> tuple[Row, ...]:

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.effects.naming import listed, short, spoken
-from bench.effects.rows import Effects, Incomplete, Kind, Row
-from bench.effects.verdicts import error_shown, p_shown, pooled_sentence, sentence
+from bench.effects.rows import Effects, Incomplete, Kind, PooledRow, Row
+from bench.effects.verdicts import error_shown, pooled_sentence, sentence
 from bench.system.terminal import one_line
 
 NOTHING = "No record has losses of language around a base, so there is no effect of them to tell."
 HOW_TO_READ = """\
 An effect is the mean of all trainings with something less the mean of those without, everything else being equal; ± is
 half of a 95 % interval for other trainings and other images. What of its standard error comes of trainings and of
-images stands beside it. p is Holm-adjusted over the single losses of a design, and over what losses do together.
+images stands beside it. "gsa × mtp" is what gsa does with mtp less what it does without, so what both do beyond their
+sum. p is Holm-adjusted over the single losses of a design, and over what losses do together.
 "Cannot be told" says how large an effect the present records would have found four times out of five."""
 HEADINGS: dict[str, tuple[Kind, ...]] = {
     "What losses of language add": ("all losses", "loss"),
@@ -25,6 +26,8 @@ HEADINGS: dict[str, tuple[Kind, ...]] = {
 POOLED = "Over bases and data sets"
 MISSING_SHOWN = 8
 """Of the subsets that a design lacks; a design of three losses has eight in all."""
+MOST_NAMES = 8
+"""Of settings that effects are pooled over."""
 HEAD = ("in", "effect", "se of trainings", "se of images", "p")
 
 
@@ -38,7 +41,9 @@ def to_markdown(effects: Effects) -> str:
             if of_kind:
                 lines += ["", f"### {heading}", *markdown_rows(of_kind)]
     if effects.pooled:
-        lines += ["", f"## {POOLED}", "", *(f"- {plain(pooled_sentence(one))}" for one in effects.pooled)]
+        lines += ["", f"## {POOLED}"]
+        for over, found in by_settings(effects.pooled).items():
+            lines += ["", f"{plain(over)}:", "", *(f"- {plain(pooled_sentence(one))}" for one in found)]
     if effects.incomplete:
         lines += ["", "## Designs that are not complete", ""]
         lines += [f"- {plain(line)}" for line in map(incomplete_line, effects.incomplete)]
@@ -67,7 +72,8 @@ def to_text(effects: Effects) -> str:
                 lines += [f"  {row.design}: {sentence(row)}" for row in of_kind if row.effect is not None]
                 lines += [f"  {line}" for line in untold(of_kind)]
     if effects.pooled:
-        lines += [POOLED, *(f"  {pooled_sentence(one)}" for one in effects.pooled)]
+        for over, found in by_settings(effects.pooled).items():
+            lines += [f"{POOLED}: {over}", *(f"  {pooled_sentence(one)}" for one in found)]
     lines += [f"not complete: {incomplete_line(one)}" for one in effects.incomplete]
     return "".join(f"{one_line(line)}\n" for line in lines)
 
@@ -105,9 +111,25 @@ def by_title(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return groups
 
 
+def by_settings(pooled: Iterable[PooledRow]) -> dict[str, list[PooledRow]]:
+    """Pooled rows by what they are pooled over, such as "2 settings (lgvq on vqgan: cub200, preset tiny; ...)"."""
+    groups: dict[str, list[PooledRow]] = {}
+    for one in pooled:
+        names = [f"{row.design}: {row.title}" for row in one.rows]
+        more = f"; and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        over = f"{len(names)} settings ({'; '.join(names[:MOST_NAMES])}{more})"
+        groups.setdefault(over, []).append(one)
+    return groups
+
+
 def plain(text: str) -> str:
     """Text on one line, its Markdown and HTML marks made harmless."""
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", one_line(text))
+
+
+def p_shown(p: float | None) -> str:
+    """Two digits, and no more zeros than anybody reads."""
+    return "—" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
 def _cells(row: Row) -> list[str]:

@@ -41,10 +41,19 @@ class Row:
 
 @dataclass(frozen=True)
 class PooledRow:
-    """One effect over several bases and data sets, whose effects may differ. rows: what is pooled."""
+    """One effect over several bases and data sets, whose effects may differ.
+
+    rows: what is pooled. p: adjusted as that of a row.
+    """
 
     rows: tuple[Row, ...]
     pooled: Pooled
+    p: float
+
+    @property
+    def effect(self) -> Effect:
+        """The mean over settings like these."""
+        return self.pooled.effect
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Incomplete:
 
 @dataclass(frozen=True)
 class Effects:
-    """All effects of a folder of records, in a fixed order. guided: whether any record has losses of a guide."""
+    """All effects of a folder of records, in a fixed order."""
 
     rows: tuple[Row, ...]
     pooled: tuple[PooledRow, ...]

@@ -6,16 +6,13 @@ import math
 from typing import Literal, NamedTuple, TypeAlias
 
 from bench.effects.gather import Asked
-from bench.effects.naming import listed, spoken
-from bench.effects.rows import PooledRow, Row
+from bench.effects.naming import counted, listed, spoken
+from bench.effects.rows import Kind, PooledRow, Row
 from bench.leaderboard.statistics.effect import Effect
 
 ALPHA = 0.05
 POINTS = 100
 """Points of a share of 1."""
-
-MOST_NAMES = 8
-"""Of designs in a sentence."""
 
 Code: TypeAlias = Literal["raises", "lowers", "equivalent", "raises a little", "lowers a little", "unknown"]
 
@@ -27,11 +24,12 @@ class Verdict(NamedTuple):
     text: str
 
 
-def verdict(effect: Effect, p: float, metric: Asked) -> Verdict:
+def verdict(effect: Effect, p: float, metric: Asked, kind: Kind = "loss") -> Verdict:
     """Whether an effect is there (p below 5 %), is less than the margin (two one-sided tests at 5 %), both or neither.
 
     Args:
         p: of "there is no effect", adjusted for what else is asked.
+        kind: of an interaction it is said whether losses do more together than their sum.
     """
     margin = metric.margin
     small = margin is not None and effect.within(margin.size)
@@ -40,41 +38,34 @@ def verdict(effect: Effect, p: float, metric: Asked) -> Verdict:
             return Verdict("equivalent", f"less than {margin.shown} either way")
         return Verdict("unknown", f"cannot be told: {_could_have(effect, metric)}")
     raises = effect.estimate > 0
-    word: Literal["raises", "lowers"] = "raises" if raises else "lowers"
+    code: Code = "raises" if raises else "lowers"
+    word = f"{'more' if raises else 'less'} than the sum" if kind == "interaction" else f"{code} it"
     means = "" if metric.higher_is_better else f", which is {'worse' if raises else 'better'}"
     if small and margin is not None:
-        return Verdict(
-            "raises a little" if raises else "lowers a little", f"{word} it, by less than {margin.shown}{means}"
-        )
-    return Verdict(word, f"{word} it{means}")
+        little: Code = "raises a little" if raises else "lowers a little"
+        return Verdict(little, f"{word}, by less than {margin.shown}{means}")
+    return Verdict(code, f"{word}{means}")
 
 
 def sentence(row: Row) -> str:
     """One effect in one sentence: what changes what by how much, from how many trainings, and what that means."""
     if row.effect is None or row.p is None:
         return f"what {_subject(row)} changes in {spoken(row.place.task, row.metric.name)} cannot be told: {row.why}"
-    means = verdict(row.effect, row.p, row.metric).text
-    return f"{_clause(row, row.effect)} ({row.with_} trainings with, {row.without} without): {means}"
+    means = verdict(row.effect, row.p, row.metric, row.kind).text
+    return f"{_clause(row, row.effect)} ({counted(row.with_)} with, {row.without} without): {means}"
 
 
 def pooled_sentence(one: PooledRow) -> str:
     """One effect over bases and data sets in one sentence: the mean, where one more would lie, how unlike they are."""
     row, found = one.rows[0], one.pooled
-    parts = [f"{_clause(row, found.effect)}: {verdict(found.effect, found.effect.p(), row.metric).text}"]
-    if found.low is not None and found.high is not None:
-        decimals = _decimals((found.high - found.low) / 2, row.metric)
-        ends = [scaled(end, row.metric, decimals, sign=True) for end in (found.low, found.high)]
-        parts.append(f"one more would have {' to '.join(ends)} {unit_of(row.metric)}".rstrip())
-    parts.append(f"p that they are equal {p_shown(found.alike)}, I² {found.inconsistency:.0%}")
-    names = [f"{row.design} in {row.title}" for row in one.rows]
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    parts.append(f"pooled over {len(names)}: {', '.join(names[:MOST_NAMES])}{more}")
-    return "; ".join(parts)
-
-
-def p_shown(p: float | None) -> str:
-    """Two digits, and no more zeros than anybody reads."""
-    return "—" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+    text = f"{_clause(row, one.effect)}: {verdict(one.effect, one.p, row.metric, row.kind).text}"
+    unlike = f"I² {found.inconsistency:.0%}"
+    if found.low is None or found.high is None:
+        return f"{text} ({unlike})"
+    decimals = _decimals((found.high - found.low) / 2, row.metric)
+    ends = [scaled(end, row.metric, decimals, sign=True) for end in (found.low, found.high)]
+    more = f"in one more {' to '.join(ends)} {unit_of(row.metric)}".rstrip()
+    return f"{text} ({more}, {unlike})"
 
 
 def change_shown(effect: Effect, metric: Asked) -> str:
@@ -86,10 +77,10 @@ def change_shown(effect: Effect, metric: Asked) -> str:
 
 
 def error_shown(value: float | None, metric: Asked) -> str:
-    """A standard error, or what could be found, in the unit that changes are shown in; a dash where it is not known."""
+    """A standard error, or what could be found, to two digits in the unit of changes; a dash where it is not known."""
     if value is None or not math.isfinite(value):
         return "—"
-    return scaled(value, metric, _decimals(value, metric))
+    return scaled(value, metric, _two_digits(value * (POINTS if metric.share else 1)))
 
 
 def unit_of(metric: Asked) -> str:
@@ -126,8 +117,15 @@ def _could_have(effect: Effect, metric: Asked) -> str:
 
 
 def _decimals(half: float, metric: Asked) -> int:
-    """One where that is enough for a digit, else as many as give two digits."""
-    size = half * (POINTS if metric.share else 1)
-    if not math.isfinite(size) or size == 0 or size >= 0.095:
+    """Of points one, where that is enough for a digit; else as many as give two digits."""
+    if not metric.share:
+        return _two_digits(half)
+    size = half * POINTS
+    return 1 if not math.isfinite(size) or size == 0 or size >= 0.095 else _two_digits(size)
+
+
+def _two_digits(size: float) -> int:
+    """Decimals that give a number two digits."""
+    if not math.isfinite(size) or size == 0:
         return 1
-    return 1 - math.floor(math.log10(size))
+    return max(0, 1 - math.floor(math.log10(size)))

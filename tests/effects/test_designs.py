@@ -87,7 +87,7 @@ def test_another_switch_data_set_protocol_text_encoder_or_preset_is_another_desi
         made(a_setting((), legacy=False)),
     ]
     assert [(d.complete, dict(d.setting.others)["variant"]) for d in found(variants)[0]] == [
-        (True, '"paper"'), (True, '"released"'),
+        (True, '"released"'), (True, '"paper"'),
     ]  # fmt: skip
     for change in ({"preset": "small"}, {"protocol_hash": "ab"}, {"task": "captioning"}):
         moved = [record.model_copy(update=change) for record in both[1:]]

@@ -52,6 +52,9 @@ def test_a_known_effect_is_found_with_its_sign_and_size(store: RecordStore) -> N
     assert (losses["gsa"].with_, losses["gsa"].without) == (20, 20)
     assert (together["gsa × mtp"].with_, together["gsa × mtp"].without) == (10, 30)
     assert sentence(losses["mtp"]).startswith("mtp changes VQA accuracy by -")
+    assert sentence(together["gsa × ras"]).endswith(
+        " points beyond the sum (10 trainings with, 30 without): more than the sum"
+    )
     assert sentence(losses["mtp"]).endswith("points (20 trainings with, 20 without): lowers it")
 
 
@@ -99,6 +102,16 @@ def test_one_training_of_each_tells_nothing_and_says_why(store: RecordStore) -> 
     assert "lgvq on vqgan: what gsa, mtp and ras changes in VQA accuracy cannot be told" in text
     assert "4 trainings with and 4 without are too few to know how much another may differ" in text
     assert "raises" not in text
+
+
+def test_one_training_on_one_side_tells_nothing_however_many_the_other_has(store: RecordStore) -> None:
+    records = list(stored(store, {}, only=[()], seeds=5)) + list(stored(store, {}, only=[LOSSES], seeds=1))
+    records += stored(store, {}, only=[()], seeds=1, init="features")
+    found = effects(records, store)
+    assert [(row.kind, row.effect, row.with_, row.without) for row in found.rows] == [
+        ("all losses", None, 1, 5), ("codebook use", None, 1, 5),
+    ]  # fmt: skip
+    assert "cannot be told: 1 training with and 5 without are too few" in to_markdown(found)
 
 
 def test_an_incomplete_design_is_reported_and_nothing_is_told_of_its_losses(store: RecordStore) -> None:
@@ -160,11 +173,12 @@ def test_effects_of_several_bases_and_data_sets_are_pooled(store: RecordStore) -
     assert gsa.pooled.effect.estimate == pytest.approx(0.04, abs=0.004)
     line = pooled_sentence(gsa)
     assert line.startswith("gsa changes VQA accuracy by +")
-    assert ": raises it; one more would have +" in line
-    assert line.endswith(
-        "pooled over 3: lgvq on vqgan in cub200, preset tiny, lgvq on vqgan in emoji-scenes, preset tiny, "
-        "lgvq on vqvae in emoji-scenes, preset tiny"
-    )
+    assert ": raises it (in one more +" in line
+    assert line.endswith("%)")
+    over = "3 settings (lgvq on vqgan: cub200, preset tiny; lgvq on vqgan: emoji-scenes, preset tiny; "
+    assert over + "lgvq on vqvae: emoji-scenes, preset tiny):\n\n- " in to_markdown(found)
+    alone = {one.rows[0].change: one.effect.p() for one in found.pooled if one.rows[0].kind == "loss"}
+    assert gsa.p == pytest.approx(3 * alone["gsa"])  # Holm: the smallest of three
     both = [one for one in found.pooled if one.rows[0].kind == "base"]
     assert not both  # of one data set alone
 

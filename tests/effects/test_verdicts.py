@@ -58,7 +58,7 @@ def test_an_adjusted_p_takes_a_claim_back() -> None:
         (an_effect(-0.002, 0.00255), POINTS, "-0.2 ± 0.5 points"),
         (an_effect(0.012, 0.0255), DECIBELS, "+0.012 ± 0.050 dB"),
         (an_effect(-1e-9, 1.0), DISTANCE, "+0.0 ± 2.0"),
-        (an_effect(1234.5, 100.0), DISTANCE, "+1,234.5 ± 196.2"),
+        (an_effect(1234.5, 100.0), DISTANCE, "+1,234 ± 196"),
         (an_effect(0.5, 0.0), DISTANCE, "+0.5 ± 0.0"),
     ],
 )
@@ -68,6 +68,7 @@ def test_changes_have_the_digits_that_their_intervals_bear(effect: Effect, metri
 
 def test_what_is_not_known_is_a_dash() -> None:
     assert [error_shown(value, POINTS) for value in (None, math.inf, 0.01)] == ["—", "—", "1.0"]
+    assert [error_shown(value, DECIBELS) for value in (0.1149, 23.0)] == ["0.11", "23"]
 
 
 def test_margins_are_written_down_for_shares_captions_and_pixels() -> None:
