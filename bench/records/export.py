@@ -51,7 +51,7 @@ def csv_parts(records: Sequence[Record]) -> Iterator[str]:
 
 def to_parquet(records: Sequence[Record]) -> bytes:
     """The same rows and columns with their types, texts as they are: what a reader of Parquet gets are values."""
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
     from pyarrow import parquet
 
     held = [record for record in records if record.kind == "run"]

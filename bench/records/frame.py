@@ -23,7 +23,7 @@ COLUMNS = (
     "protocol_hash", "code", "key",
 )  # fmt: skip
 
-TYPES = {
+TYPES: dict[str, Any] = {
     "seed": "int64",
     "head_seed": "int64",
     "value": "float64",
@@ -70,10 +70,8 @@ def to_frame(records: Iterable[Record], kind: Kind = "run") -> pd.DataFrame:
     texts = Texts()
     rows = [row for record in records if record.kind == kind for row in rows_of(record, texts)]
     columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-    typed = {
-        name: pd.array(list(values), dtype=TYPES.get(name, "string"))
-        for name, values in zip(COLUMNS, columns, strict=True)
-    }
+    types = dict.fromkeys(COLUMNS, "string") | TYPES
+    typed = {name: pd.array(list(values), types[name]) for name, values in zip(COLUMNS, columns, strict=True)}
     return pd.DataFrame(typed)
 
 
