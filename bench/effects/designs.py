@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from bench.effects.settings import Setting, setting_of
 from bench.effects.sources import Sources
 from bench.noise.estimate import place_of
 from bench.noise.noise import Place
+from bench.records.frame import Texts
 from bench.records.record import BLIND, Record
 
 MOST_LOSSES = 6
@@ -69,21 +69,22 @@ class Cell:
 
 def places(records: Iterable[Record]) -> list[tuple[Place, list[Record]]]:
     """Successful records of methods by what they are compared within, sorted."""
-    groups: dict[tuple[str, ...], list[Record]] = {}
+    texts, groups = Texts(), dict[tuple[str, ...], list[Record]]()
     for record in records:
         if record.status == "ok" and record.kind == "run" and record.method.name != BLIND:
             data = record.dataset
-            key = (data.name, json.dumps(data.arguments, sort_keys=True), data.fingerprint)
+            key = (data.name, texts(data.arguments), data.fingerprint)
             groups.setdefault((*key, record.preset, record.task, record.protocol_hash), []).append(record)
     return [(place_of(group[0]), group) for _, group in sorted(groups.items())]
 
 
 def cells(records: Iterable[Record], sources: Sources) -> list[Cell]:
     """The settings of one place's records, sorted; of two records with equal seeds the newer counts."""
+    texts = Texts()
     known: dict[Hashable, Setting] = {}
     found: dict[Setting, dict[tuple[int, int], Record]] = {}
     for record in sorted(records, key=lambda record: (datetime.fromisoformat(record.created), record.key)):
-        method = (record.method.name, json.dumps(record.method.arguments, sort_keys=True), record.text_encoder)
+        method = (record.method.name, texts(record.method.arguments), record.text_encoder)
         if method not in known:
             known[method] = setting_of(record, sources)
         found.setdefault(known[method], {})[record.seed, record.fit_seed] = record

@@ -7,7 +7,6 @@ than which record is newer, and nothing of `env` is used.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +21,7 @@ from bench.leaderboard.rates import rate_of
 from bench.leaderboard.table import Scope, Table
 from bench.leaderboard.tables import cost_table, method_of, task_table
 from bench.noise.noise import FILE, Noise, read
-from bench.records.frame import newest
+from bench.records.frame import Texts, newest
 from bench.records.record import BLIND, Record
 from bench.records.store import RecordStore
 
@@ -69,7 +68,8 @@ def render(records: Iterable[Record], store: RecordStore | None = None, problems
     """
     counting = newest(records)
     noises = read(store.root / FILE) if store is not None else []
-    sections = _grouped(counting, lambda record: (_dataset(record), record.preset))
+    texts = Texts()
+    sections = _grouped(counting, lambda record: (record.dataset.name, texts(record.dataset.arguments), record.preset))
     titles = labels(
         {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
          for place, group in sections.items()}
@@ -83,7 +83,8 @@ def render(records: Iterable[Record], store: RecordStore | None = None, problems
 
 
 def _section(title: str, records: Sequence[Record], store: RecordStore | None, noises: Sequence[Noise]) -> Section:
-    method = {id(record): method_of(record) for record in records}
+    texts = Texts()
+    method = {id(record): method_of(record, texts) for record in records}
     of_method = _grouped(records, lambda record: method[id(record)])
     first = {row: found[0] for row, found in of_method.items() if found[0].method.name != BLIND}
     methods = labels({row: (record.method.name, arguments_of(record)) for row, record in first.items()})
@@ -94,7 +95,7 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None, n
     rates = {row: rate_of(of_method[row]) for row in methods}
     base = bases(first, controls)
     scope = Scope(lambda record: method[id(record)], methods, controls, base, images, store, rates, noises)
-    tables = [table for task, group in tasks.items() for table in _task_tables(task, group, scope)]
+    tables = [table for group in tasks.values() for table in _task_tables(group, scope)]
     return Section(
         title,
         records[0].dataset.name,
@@ -107,8 +108,13 @@ def _section(title: str, records: Sequence[Record], store: RecordStore | None, n
     )
 
 
-def _task_tables(task: str, records: Sequence[Record], section: Scope) -> list[Table]:
-    """One table a protocol; the first holds most methods, and only that one lists methods that have no record."""
+def _task_tables(records: Sequence[Record], section: Scope) -> list[Table]:
+    """One a protocol; the first holds most methods, and only that one lists methods that have no record.
+
+    Args:
+        records: of one task.
+    """
+    task = records[0].task
     groups = _grouped(records, lambda record: (record.protocol_hash, record.dataset.fingerprint)).values()
     ordered = sorted(
         groups, key=lambda group: (len({section.method_of(r) for r in group}), _newest(group)), reverse=True
@@ -145,7 +151,3 @@ def _grouped(records: Iterable[Record], key: Callable[[Record], T]) -> dict[T, l
 
 def _newest(records: Iterable[Record]) -> datetime:
     return max(datetime.fromisoformat(record.created) for record in records)
-
-
-def _dataset(record: Record) -> tuple[str, str]:
-    return record.dataset.name, json.dumps(record.dataset.arguments, sort_keys=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bench.records.record import Record
@@ -17,16 +17,24 @@ def labels(things: Mapping[T, tuple[str, dict[str, Any]]]) -> dict[T, str]:
     Things of the same name are told apart by the arguments in which they differ, in brackets: by those that are not
     None where that is enough, else by all.
     """
+    namesakes: dict[str, list[dict[str, Any]]] = {}
+    for name, arguments in things.values():
+        namesakes.setdefault(name, []).append(arguments)
+    shown = {name: _telling(others) for name, others in namesakes.items()}
     named = {}
     for thing, (name, arguments) in things.items():
-        namesakes = [others for other, others in things.values() if other == name]
-        keys = sorted({key for others in namesakes for key in others})
-        differing = [key for key in keys if len({text(others.get(key)) for others in namesakes}) > 1]
-        brief = {_pairs(others, _given(others, differing)) for others in namesakes}
-        enough = len(brief) == len(namesakes)
-        pairs = _pairs(arguments, _given(arguments, differing) if enough else differing)
+        keys, brief = shown[name]
+        pairs = _pairs(arguments, _given(arguments, keys) if brief else keys)
         named[thing] = f"{name} ({pairs})" if pairs else name
     return named
+
+
+def _telling(namesakes: Sequence[dict[str, Any]]) -> tuple[list[str], bool]:
+    """The arguments in which some differ, and whether those that are not None are enough to tell all apart."""
+    keys = sorted({key for arguments in namesakes for key in arguments})
+    differing = [key for key in keys if len({text(arguments.get(key)) for arguments in namesakes}) > 1]
+    brief = {_pairs(arguments, _given(arguments, differing)) for arguments in namesakes}
+    return differing, len(brief) == len(namesakes)
 
 
 def protocol_differences(first: Record, other: Record) -> list[str]:

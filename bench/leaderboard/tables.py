@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from bench.leaderboard.rates import classes
 from bench.leaderboard.table import Column, Row, Scope, Table
 from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.noise.estimate import place_of
+from bench.records.frame import Texts, mean_costs
 from bench.records.record import Measured, Record
 from bench.records.store import RecordStore
 
@@ -27,9 +27,9 @@ TRAIN_SECONDS = "train_s"
 """The cost that stands in a task's table."""
 
 
-def method_of(record: Record) -> Hashable:
-    """What makes a row: a method, its arguments and the text encoder it learnt from."""
-    return record.method.name, json.dumps(record.method.arguments, sort_keys=True), record.text_encoder or ""
+def method_of(record: Record, texts: Texts | None = None) -> Hashable:
+    """What makes a row: a method, its arguments and the text encoder it learnt from; `texts` saves time for many."""
+    return record.method.name, (texts or Texts())(record.method.arguments), record.text_encoder or ""
 
 
 def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
@@ -86,17 +86,12 @@ def cost_table(methods: Mapping[Hashable, Sequence[Record]], labels: Mapping[Has
     Args:
         methods: the records of each row. labels: of the rows to show.
     """
-    spent: dict[Hashable, dict[str, list[float]]] = {method: {} for method in labels}
-    for method, costs in spent.items():
-        for record in methods[method]:
-            if record.status == "ok":
-                for name, cost in record.cost.items():
-                    costs.setdefault(name, []).append(cost)
-    names = sorted({name for of_method in spent.values() for name in of_method})
+    spent = {row: mean_costs(one for one in methods[row] if one.status == "ok") for row in labels}
+    names = sorted({name for costs in spent.values() for name in costs})
     rows = []
-    for method in sorted(labels, key=lambda method: labels[method]):
-        means = [_mean(spent[method].get(name, [])) for name in names]
-        rows.append(Row(labels[method], False, tuple(None if mean is None else plain(mean) for mean in means)))
+    for row in sorted(labels, key=lambda row: labels[row]):
+        means = [spent[row].get(name) for name in names]
+        rows.append(Row(labels[row], False, tuple(None if one is None else plain(one.mean) for one in means)))
     return Table("cost", "", (), tuple(Column(name, None, "") for name in names), tuple(rows))
 
 

@@ -45,6 +45,17 @@ class Trainings:
         """Over trainings."""
         return math.fsum(self.values.tolist()) / len(self.values)
 
+    @functools.cached_property
+    def of_images(self) -> np.ndarray:
+        """What each image gave, over trainings, [I].
+
+        Raises:
+            ValueError: nothing is known of images.
+        """
+        if self.images is None:
+            raise ValueError("no scores of images")
+        return self.images[0] if len(self.images) == 1 else self.images.mean(0)
+
 
 class _Images(NamedTuple):
     """What each image gave to one value [I], and which images these are."""
@@ -62,22 +73,23 @@ def trainings_of(records: Sequence[Record], metric: str, scores: Scores) -> Trai
         scores: where to take the examples from; of records that are not there, no images are known.
     """
     fits: dict[int, list[Record]] = {}
+    measured: dict[int, list[Measured]] = {}
     for record in records:
-        if metric in record.metrics:
+        one = record.metrics.get(metric)
+        if one is not None:
             fits.setdefault(record.seed, []).append(record)
+            measured.setdefault(record.seed, []).append(one)
     if not fits:
         return None
     seeds = tuple(sorted(fits))
-    measured = [[record.metrics[metric] for record in fits[seed]] for seed in seeds]
-    values = np.array([math.fsum(one.value for one in of_seed) / len(of_seed) for of_seed in measured])
-    n = min(one.n for of_seed in measured for one in of_seed)
-    if not scores:
-        return Trainings(seeds, values, None, "", _error(measured), n)
-    images = [[_images(record, metric, scores) for record in fits[seed]] for seed in seeds]
+    every = [one for seed in seeds for one in measured[seed]]
+    values = np.array([_mean([one.value for one in measured[seed]]) for seed in seeds])
+    n = min([one.n for one in every])
+    images = [[_images(record, metric, scores) for record in fits[seed]] for seed in seeds] if scores else []
     known = [one for of_seed in images for one in of_seed if one is not None]
-    if len(known) < sum(map(len, images)) or len({one.layout for one in known}) > 1:
-        return Trainings(seeds, values, None, "", _error(measured), n)
-    rows = [np.mean([one.parts for one in of_seed if one is not None], axis=0) for of_seed in images]
+    if len(known) < len(every) or len({one.layout for one in known}) > 1:
+        return Trainings(seeds, values, None, "", _error(every), n)
+    rows = [_mean_of([one.parts for one in of_seed if one is not None]) for of_seed in images]
     return Trainings(seeds, values, np.stack(rows), known[0].layout, None, n)
 
 
@@ -89,17 +101,22 @@ def needed(record: Record, metric: str) -> set[str]:
     return {metric, measured.clusters or _old_clusters(metric)}
 
 
-def _error(measured: Sequence[Sequence[Measured]]) -> float | None:
+def _mean(values: Sequence[float]) -> float:
+    return values[0] if len(values) == 1 else math.fsum(values) / len(values)
+
+
+def _mean_of(fits: Sequence[np.ndarray]) -> np.ndarray:
+    return fits[0] if len(fits) == 1 else np.mean(fits, axis=0)
+
+
+def _error(measured: Sequence[Measured]) -> float | None:
     """Root mean square of the errors over images; None unless every value has one.
 
     Of several fits on the same codes each has an error of its own, and they see the same images: their mean is no
     better known for being one of many.
     """
-    errors = [one.error for of_seed in measured for one in of_seed]
-    found = [error for error in errors if error is not None]
-    if len(found) < len(errors):
-        return None
-    return math.sqrt(math.fsum(error**2 for error in found) / len(found))
+    errors = [one.error for one in measured if one.error is not None]
+    return math.sqrt(math.fsum([error**2 for error in errors]) / len(errors)) if len(errors) == len(measured) else None
 
 
 def _images(record: Record, metric: str, scores: Scores) -> _Images | None:

@@ -52,8 +52,9 @@ class Effect:
         return _noncentrality(self.freedom, power) * self.error
 
 
+@functools.lru_cache(maxsize=4096)
 def quantile(freedom: float, below: float) -> float:
-    """Of the t distribution, normal for infinite freedom."""
+    """Of the t distribution, normal for infinite freedom; scipy takes longer for it than all else of an interval."""
     from scipy.special import ndtri, stdtrit
 
     return float(ndtri(below) if math.isinf(freedom) else stdtrit(freedom, below))

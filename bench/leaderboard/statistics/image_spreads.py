@@ -58,7 +58,7 @@ def image_spreads(tables: Sequence[Trainings], blocked: bool) -> ImageSpreads | 
     layout, own, shared, freedom = np.full(len(tables), -1), errors.copy(), np.zeros(len(tables)), math.inf
     paired = errors[:, None] ** 2 + errors[None] ** 2 if len(tables) <= MOST_PAIRED else None
     for number, group in enumerate(_layouts(tables)):
-        means = np.stack([np.mean(tables[i].images, axis=0, dtype=np.float64) for i in group])  # type: ignore[arg-type]
+        means = np.stack([tables[i].of_images for i in group])
         count = means.shape[1]
         layout[group], freedom = number, min(freedom, count - 1)
         means -= means.mean(0)

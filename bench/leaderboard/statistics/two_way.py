@@ -54,7 +54,7 @@ def residual(a: Trainings) -> float:
     """Residual mean square of the two-way table [S, I], 0 for one training: its rows and columns explain all."""
     if a.images is None or len(a.images) < 2:
         return 0.0
-    left = a.images - a.images.mean(0) - a.images.mean(1, keepdims=True) + a.images.mean()
+    left = a.images - a.of_images - a.images.mean(1, keepdims=True) + a.images.mean()
     return float(np.square(left).sum()) / ((left.shape[0] - 1) * (left.shape[1] - 1))
 
 
@@ -65,17 +65,20 @@ def of_images(means: np.ndarray) -> Part:
 
 def error_of(a: Trainings) -> float | None:
     """Standard error of a method's value over images, None where unknown."""
-    return a.error if a.images is None else math.sqrt(of_images(a.images.mean(0)).variance)
+    return a.error if a.images is None else math.sqrt(of_images(a.of_images).variance)
 
 
 def _of_trainings(a: Trainings) -> Part | None:
     count = len(a.values)
-    return None if count < 2 else Part(float(np.var(a.values, ddof=1)) / count, count - 1)
+    if count < 2:
+        return None
+    squares = math.fsum((value - a.mean) ** 2 for value in a.values.tolist())
+    return Part(squares / (count - 1) / count, count - 1)
 
 
 def _alone(a: Trainings) -> ImagePart | None:
     if a.images is not None:
-        return ImagePart(of_images(a.images.mean(0)), residual(a) / a.images.size)
+        return ImagePart(of_images(a.of_images), residual(a) / a.images.size)
     return None if a.error is None else ImagePart(Part(a.error**2, math.inf), 0.0)
 
 
@@ -87,4 +90,4 @@ def _together(a: Trainings, b: Trainings) -> ImagePart | None:
     shared = one.shared + other.shared
     if a.images is None or b.images is None or a.layout != b.layout:
         return ImagePart(both(one.part, other.part), shared)
-    return ImagePart(of_images(a.images.mean(0) - b.images.mean(0)), shared)
+    return ImagePart(of_images(a.of_images - b.of_images), shared)
