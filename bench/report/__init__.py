@@ -1,0 +1,1 @@
+"""The report: all that the records say, as one HTML file."""
