@@ -183,11 +183,17 @@ def test_effects_of_several_bases_and_data_sets_are_pooled(store: RecordStore) -
     assert not both  # of one data set alone
 
 
-def test_another_protocol_or_preset_is_pooled_with_nothing(store: RecordStore) -> None:
-    fields = {"protocol_hash": "ab", "dataset": {"name": "cub200", "fingerprint": "f2"}}
-    records = [*stored(store, {}), *stored(store, {}, fields=fields, rng_seed=1)]
-    records += stored(store, {}, fields={"preset": "small", "dataset": fields["dataset"]}, rng_seed=2)
+def test_another_protocol_of_a_data_set_or_preset_is_pooled_with_nothing(store: RecordStore) -> None:
+    records = [*stored(store, {}), *stored(store, {}, fields={"protocol_hash": "ab"}, rng_seed=1)]
+    other = {"preset": "small", "dataset": {"name": "cub200", "fingerprint": "f2"}}
+    records += stored(store, {}, fields=other, rng_seed=2)
     assert not effects(records, store).pooled
+
+
+def test_data_sets_with_words_and_so_protocols_of_their_own_are_pooled(store: RecordStore) -> None:
+    other = {"protocol_hash": "ab", "dataset": {"name": "cub200", "fingerprint": "f2"}}
+    found = effects([*stored(store, {}), *stored(store, {}, fields=other, rng_seed=1)], store)
+    assert {one.pooled.settings for one in found.pooled} == {2}
 
 
 def test_the_newest_record_of_a_cell_counts(store: RecordStore) -> None:
