@@ -34,8 +34,9 @@ def pooled_rows(rows: Iterable[Poolable]) -> list[PooledRow]:
     """Rows of the same effect on the same metric, where there are two or more.
 
     Of each data set only one protocol is taken, that of most rows: two ways to measure the same trainings are no two
-    settings. Those of two data sets may differ, since they name what the data bring along, such as their words. A row that shares a training with an earlier one is left out: its effect is no other piece of evidence. Rows of one
-    data set share test images, which is not taken account of: what such a pool says is about these images.
+    settings. Those of two data sets may differ, since they name what the data bring along, such as their words. A row
+    that shares a training with an earlier one is left out: its effect is no other piece of evidence. Rows of one data
+    set share test images, which is not taken account of: what such a pool says is about these images.
     """
     groups: dict[_Key, list[Poolable]] = {}
     for one in rows:

@@ -12,10 +12,10 @@ from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.report import assets
 from bench.report.budget import Budget
+from bench.report.gallery import Gallery
 from bench.report.missing import missing_grid, problems_shown
 from bench.report.places import places
 from bench.report.records import details, records_grid
-from bench.report.samples import Gallery
 from bench.report.sections import Sections
 from bench.report.text import cut, name
 

@@ -10,9 +10,10 @@ from bench.leaderboard.table import Table
 from bench.records.store import RecordStore
 from bench.report.curves import training_plot, usage_plot
 from bench.report.forest import effects_grid, panels, told_in_words
+from bench.report.gallery import Gallery
 from bench.report.places import Place
 from bench.report.plots import Plot, cost_plot, rank_plot, rate_plot
-from bench.report.samples import Gallery
+from bench.report.reported import reported_grid
 from bench.report.tables import Grid, measured_rows, notes_of, plain_grid, task_grid
 from bench.report.text import cut, name
 
@@ -71,7 +72,7 @@ class Sections:
             "usage": usage_plot(place, self._store),
             "training": training_plot(place, self._store),
         }
-        tables = {"rates": section.rates, "costs": section.costs}
+        tables, reported = {"rates": section.rates, "costs": section.costs}, reported_grid(place)
         return {
             "id": key,
             "title": title,
@@ -83,6 +84,7 @@ class Sections:
                 self._folded(place, what, table, f"{key}-{what}")
                 for what, table in tables.items() if table is not None and table.columns
             ],
+            "reported": "" if reported is None else self.grid(f"{key}-reported", reported),
             "codebooks": self._gallery.codebooks(place),
             "tasks": [self._task(place, table, f"{key}-{i}") for i, table in enumerate(section.tables)],
         }  # fmt: skip

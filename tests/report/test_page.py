@@ -12,9 +12,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from helpers.made_records import a_record
 from helpers.report_records import HOSTILE, SCRIPT, write_records
 
 from bench.leaderboard.board import render
+from bench.records.record import DataUsed
 from bench.records.store import RecordStore
 from bench.report import page as report_page
 from bench.report.page import to_html
@@ -170,3 +172,15 @@ def test_the_command_writes_the_file_without_torch(root: Path, tmp_path: Path) -
 def test_the_committed_records_make_a_page_that_can_be_sent() -> None:
     page = made(ROOT / "results")
     assert len(page.encode()) < MOST
+
+
+def test_what_a_paper_reports_stands_beside_what_was_measured(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path)
+    data = DataUsed(name="textcaps", fingerprint="f", used={"test": 8})
+    record = a_record("vqvae", 12.5, task="reconstruction", metric="fid", higher=False)
+    store.write(record.model_copy(update={"dataset": data}))
+    page = made(tmp_path)
+    assert "What the LG-VQ paper reports" in page
+    grids = json.loads(re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)[0])["grids"]
+    (row,) = (row for row in grids["data-0-reported"]["rows"] if row[1] == "VQ-VAE")
+    assert row[2:5] == ["FID", "82.31", "12.5 (vqvae)"]
