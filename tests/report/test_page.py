@@ -182,5 +182,5 @@ def test_what_a_paper_reports_stands_beside_what_was_measured(tmp_path: Path) ->
     page = made(tmp_path)
     assert "What the LG-VQ paper reports" in page
     grids = json.loads(re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)[0])["grids"]
-    (row,) = (row for row in grids["data-0-reported"]["rows"] if row[1] == "VQ-VAE")
-    assert row[2:5] == ["FID", "82.31", "12.5 (vqvae)"]
+    rows = [row[1:5] for row in grids["data-0-reported"]["rows"]]
+    assert ["VQ-VAE", "FID", "82.31", "12.5 (vqvae)"] in rows
