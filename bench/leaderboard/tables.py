@@ -45,7 +45,9 @@ def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:
     columns = columns_of(task, records)
     headline = next((column for column in columns if column.higher_is_better is not None), None)
     scores, unreadable = _scores([record for found in ok.values() for record in found], headline, scope.store)
-    tables = {method: headline and trainings_of(found, headline.name, scores) for method, found in ok.items()}
+    tables: dict[Hashable, Trainings | None] = {
+        method: None if headline is None else trainings_of(found, headline.name, scores) for method, found in ok.items()
+    }
     standings = _standings(tables, headline, scope)
     controls = [ok[method] for method in of_method if method in scope.references]
     rows = []
