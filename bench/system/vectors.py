@@ -27,6 +27,8 @@ PLACES = 23
 """Binary places of a float32."""
 LEVEL = 9
 """Of compression: a record is written once."""
+SUFFIX = ".npy"
+"""After the names of vectors in a file."""
 SMALL = 2**11
 """Bytes that a vector takes in a file, so that it is decoded once for all files which have the same: ids of images."""
 MOST_SHARED = 2**18
@@ -55,7 +57,7 @@ def pack_vectors(vectors: Mapping[str, np.ndarray]) -> bytes:
             plain = vector.astype(np.int32) if whole else rounded(vector.astype(np.float32))
             forms = [_npy(form) for form in (plain, _planes(plain))]
             smallest = min(forms, key=lambda form: len(zlib.compress(form, LEVEL)))
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), smallest, zipfile.ZIP_DEFLATED, LEVEL)
+            archive.writestr(zipfile.ZipInfo(f"{name}{SUFFIX}"), smallest, zipfile.ZIP_DEFLATED, LEVEL)
     return packed.getvalue()
 
 
@@ -117,11 +119,10 @@ def unpack_vectors(data: bytes, names: Collection[str] | None = None) -> dict[st
         ValueError: anything else than that, or more than a quarter of a gigabyte of it.
     """
     try:
-        listed = zip_entries.entries(data)
-        if sum(entry.size for entry in listed) > MAX_VECTORS_BYTES:
+        found, size = zip_entries.entries(data, None if names is None else [f"{name}{SUFFIX}" for name in names])
+        if size > MAX_VECTORS_BYTES:
             raise ValueError("too large")
-        named = [(entry.name.removesuffix(".npy"), entry) for entry in listed]
-        return {name: _vector(name, data, entry) for name, entry in named if names is None or name in names}
+        return {(name := entry.name.removesuffix(SUFFIX)): _vector(name, data, entry) for entry in found}
     except (MemoryError, SyntaxError, struct.error) as error:
         raise ValueError(f"not an .npz file: {error}") from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Collection
 from typing import BinaryIO, NamedTuple
 
 END = struct.Struct("<4s4H2LH")
@@ -43,27 +44,31 @@ def check_end(file: BinaryIO) -> None:
     _index(file.read(END.size), size)
 
 
-def entries(data: bytes) -> list[Entry]:
-    """What the index of a zip file lists, in its order.
+def entries(data: bytes, names: Collection[str] | None = None) -> tuple[list[Entry], int]:
+    """What the index of a zip file lists, in its order, and how many bytes all that it lists takes unpacked.
+
+    names: of the entries that are wanted; None for all.
 
     Raises:
         ValueError: it is none, or one of another kind.
     """
     count, place, end = _index(data[-END.size :], len(data))
-    found = []
+    wanted = None if names is None else {name.encode(errors="replace") for name in names}
+    found, total = [], 0
     for _ in range(count):
         if place + LISTED.size > end:
             raise ValueError("its index is cut off")
         mark, flags, method, checksum, packed, size, named, extra, comment, start = LISTED.unpack_from(data, place)
         if mark != b"PK\1\2" or flags & ENCRYPTED or method not in (STORED, DEFLATED):
             raise ValueError("its index is none, or an entry is encrypted or packed in another way")
-        place += LISTED.size + named
-        name = data[place - named : place].decode()
-        place += extra + comment
-        found.append(Entry(name, method, checksum, packed, size, start))
+        name = data[place + LISTED.size : place + LISTED.size + named]
+        place += LISTED.size + named + extra + comment
+        total += size
+        if wanted is None or name in wanted:
+            found.append(Entry(name.decode(), method, checksum, packed, size, start))
     if place != end:
         raise ValueError("its index is of another length")
-    return found
+    return found, total
 
 
 def packed_content(data: bytes, entry: Entry) -> bytes:

@@ -28,7 +28,7 @@ def made(method: int = zipfile.ZIP_DEFLATED, comment: bytes = b"", force_zip64: 
 def read(data: bytes) -> dict[str, bytes]:
     return {
         entry.name: unpacked(packed_content(data, entry), entry.method, entry.size, entry.checksum)
-        for entry in entries(data)
+        for entry in entries(data)[0]
     }
 
 
@@ -57,7 +57,9 @@ def test_other_kinds_are_refused(kind: str) -> None:
 
 def test_an_entry_that_says_too_little_of_its_size_is_not_unpacked_further() -> None:
     data = made()
-    (first, *_) = entries(data)
+    (first, *_), total = entries(data)
+    assert total == sum(map(len, CONTENTS.values()))
+    assert entries(data, ["a.npy", "missing", "\ud800"]) == ([first], total)
     content = packed_content(data, first)
     with pytest.raises(ValueError, match="checksum"):
         unpacked(content, first.method, 10, first.checksum)
