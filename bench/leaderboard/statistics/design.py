@@ -27,20 +27,24 @@ class Factor:
     """What tells trainings apart, methods or seeds; of: number of each training's [N]."""
 
     def __init__(self, of: np.ndarray) -> None:
-        from scipy.sparse import csr_array
-
         self.of, self.counts = of, np.bincount(of)
         self.size = len(self.counts)
-        self._sums: Any = csr_array((np.ones(len(of)), (of, np.arange(len(of)))))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Over the trainings of each, [N] to [k] or [N, q] to [k, q]."""
-        found: np.ndarray = self._sums @ values
+        found: np.ndarray = self._chosen @ values
         return found
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Over the trainings of each, [N] to [k] or [N, q] to [k, q]."""
         return self.sums(values) / self.counts.reshape(-1, *[1] * (values.ndim - 1))
+
+    @cached_property
+    def _chosen(self) -> Any:
+        """[k, N], 1 where a training is of that one."""
+        from scipy.sparse import csr_array
+
+        return csr_array((np.ones(len(self.of)), np.argsort(self.of, kind="stable"), np.r_[0, np.cumsum(self.counts)]))
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def spreads_of(tables: Sequence[Trainings]) -> Spreads | None:
     every = design(tables)
     constant = every.constant if (~every.constant & (every.method.counts > 1)).any() else every.constant & False
     varied = [table for table, same in zip(tables, constant, strict=True) if not same]
-    found = design(varied)
+    found = design(varied) if constant.any() else every
     values = np.concatenate([table.values for table in varied]).astype(np.float64)
     blocked = found.left >= LEAST_FREEDOM and found.solvable
     trainings, within = training_noise(found, values, blocked), training_noise(found, values, blocked=False)

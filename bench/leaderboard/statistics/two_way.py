@@ -16,6 +16,9 @@ from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.statistics.parts import Part, both, effect_of
 from bench.leaderboard.trainings import Trainings
 
+ROUNDING = 1e-12
+"""Share of the values."""
+
 
 class ImagePart(NamedTuple):
     """variance: of a mean over images. shared: how much of it comes of single trainings too, and is in their part."""
@@ -60,7 +63,7 @@ def residual(a: Trainings) -> float:
 
 def of_images(means: np.ndarray) -> Part:
     """Variance of the mean of independent images' values [I]."""
-    return Part(float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+    return Part(_variance(means) / len(means), len(means) - 1)
 
 
 def error_of(a: Trainings) -> float | None:
@@ -74,6 +77,11 @@ def _of_trainings(a: Trainings) -> Part | None:
         return None
     squares = math.fsum((value - a.mean) ** 2 for value in a.values.tolist())
     return Part(squares / (count - 1) / count, count - 1)
+
+
+def _variance(values: np.ndarray) -> float:
+    """Of the sample; 0 where the values differ by rounding only, which is another on each machine."""
+    return 0.0 if np.ptp(values) <= ROUNDING * np.abs(values).max() else float(np.var(values, ddof=1))
 
 
 def _alone(a: Trainings) -> ImagePart | None:
