@@ -67,6 +67,7 @@ def rank_plot(table: Table) -> Plot | None:
         "low": [rank[0] for _, rank in shown],
         "high": [rank[1] for _, rank in shown],
         "methods": len(ranked),
+        "left_out": len(ranked) - len(shown),
     }
 
 

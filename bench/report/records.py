@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any
 from bench.contracts.metric import MetricName
 from bench.records.command import command_of
 from bench.records.record import Record
+from bench.registry import metric_names
 from bench.report.assets import as_json
 from bench.report.budget import Budget
 from bench.report.places import Place
@@ -41,7 +43,7 @@ def records_grid(records: Sequence[Record], places: Iterable[Place]) -> Grid:
             {"name": "seed", "number": True},
             {"name": "head seed", "number": True},
             {"name": "status", "filter": True},
-            {"name": "first value"},
+            {"name": "value"},
             {"name": "counts", "filter": True},
         ],
         "rows": [
@@ -144,11 +146,21 @@ def _in_turn(records: Sequence[Record]) -> list[Record]:
 
 
 def _first_value(record: Record) -> str:
+    """The main metric that the task declares first, or why there is none."""
     main = [key for key in record.metrics if MetricName.parse(key).main] or list(record.metrics)
     if not main:
         return cut(record.reason or "", 60)
-    measured = record.metrics[main[0]]
-    return f"{name(main[0])} {measured.value:.4g} {name(measured.unit)}".rstrip()
+    first = min(main, key=lambda key: _place(record.task, key))
+    measured = record.metrics[first]
+    return f"{name(first)} {measured.value:.4g} {name(measured.unit)}".rstrip()
+
+
+@functools.lru_cache(maxsize=2**12)
+def _place(task: str, key: str) -> tuple[int, str]:
+    """Where a metric stands among those that a task declares."""
+    declared = metric_names(task)
+    metric = MetricName.parse(key, declared).metric
+    return declared.index(metric) if metric in declared else len(declared), key
 
 
 def _cost(value: float) -> str:

@@ -11,7 +11,10 @@ from numpy.random import Generator
 
 from bench.data.emoji_scenes import EmojiScenes
 from bench.images import comparison_png, grid_png
+from bench.metrics.codebook import count_codes
 from bench.records.store import RecordStore
+from bench.tasks.parts.codebook_samples import usage_json
+from bench.tasks.parts.losses import losses_json
 
 MOST = 100_000
 """Bytes of any record: JSON, scores and samples."""
@@ -83,8 +86,14 @@ def size_of(folder: Path) -> int:
 
 
 def test_records_are_small(tmp_path: Path, pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
     tasks = {
-        "reconstruction": {"reconstructions.png": comparison_png(pictures[:8], made(pictures[:8]), 8, scale=3)},
+        "reconstruction": {
+            "reconstructions.png": comparison_png(pictures[:8], made(pictures[:8]), 8, scale=3),
+            "codebook.png": grid_png(made(np.full((512, 4, 4, 3), 128, np.uint8)), 32),
+            "usage.json": usage_json(count_codes(rng.integers(0, 512, (IMAGES, 8, 8)), 512)),
+            "training.json": losses_json({name: rng.random(1_000).tolist() for name in ("l1", "lpips", "codebook")}),
+        },
         "grounding": {"grounding.png": grid_png(pictures[:8], 4, scale=4)},
         "captioning": {"images.png": grid_png(pictures[:8], 4, scale=3), "captions.md": "a red cat\n" * 300},
         "vqa": {"images.png": grid_png(pictures[:8], 4, scale=3)},
