@@ -24,6 +24,7 @@ from bench.noise.noise import FILE, Noise, read
 from bench.records.frame import Texts, newest
 from bench.records.record import BLIND, Record
 from bench.records.store import RecordStore
+from bench.system.garbage import uncollected
 
 T = TypeVar("T", bound=Hashable)
 
@@ -66,20 +67,20 @@ def render(records: Iterable[Record], store: RecordStore | None = None, problems
     Raises:
         RecordError: the file of noises is broken.
     """
-    counting = newest(records)
-    noises = read(store.root / FILE) if store is not None else []
-    texts = Texts()
-    sections = _grouped(counting, lambda record: (record.dataset.name, texts(record.dataset.arguments), record.preset))
-    titles = labels(
-        {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
-         for place, group in sections.items()}
-    )  # fmt: skip
-    return Leaderboard(
-        tuple(_section(titles[place], group, store, noises) for place, group in sections.items()),
-        tuple(counting),
-        effects(counting, store),
-        tuple(problems),
-    )
+    with uncollected():
+        counting, texts = newest(records), Texts()
+        noises = read(store.root / FILE) if store is not None else []
+        sections = _grouped(counting, lambda one: (one.dataset.name, texts(one.dataset.arguments), one.preset))
+        titles = labels(
+            {place: (f"{group[0].dataset.name}, preset {group[0].preset}", group[0].dataset.arguments)
+             for place, group in sections.items()}
+        )  # fmt: skip
+        return Leaderboard(
+            tuple(_section(titles[place], group, store, noises) for place, group in sections.items()),
+            tuple(counting),
+            effects(counting, store),
+            tuple(problems),
+        )
 
 
 def _section(title: str, records: Sequence[Record], store: RecordStore | None, noises: Sequence[Noise]) -> Section:

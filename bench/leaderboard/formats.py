@@ -14,6 +14,7 @@ from bench.leaderboard.cells import HASH_DIGITS, decimals_of, difference_shown, 
 from bench.leaderboard.markdown import EMPTY, to_markdown
 from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Row, Table
+from bench.records import export
 from bench.records.frame import to_frame
 from bench.system.terminal import visible
 
@@ -27,8 +28,6 @@ TEX = {
     "\\": r"\textbackslash{}",
 }
 TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Beginnings of cells that spreadsheets work out."""
 
 
 def to_tex(board: Leaderboard) -> str:
@@ -51,19 +50,13 @@ def to_tex(board: Leaderboard) -> str:
 
 
 def to_csv(board: Leaderboard) -> str:
-    """For programs: one row for each record and metric, see `bench.records.frame.to_frame`.
-
-    Text that a spreadsheet would take for a formula has an apostrophe before it, which spreadsheets do not show.
-    """
-    frame = to_frame(board.records)
-    texts: list[str] = frame.select_dtypes("string").columns.tolist()
-    frame[texts] = frame[texts].map(lambda text: f"'{text}" if text.startswith(FORMULA) else text, na_action="ignore")
-    return frame.to_csv(index=False, lineterminator="\n")
+    """For programs: the records that the leaderboard shows, see `bench.records.export`."""
+    return export.to_csv(board.records)
 
 
 def to_parquet(board: Leaderboard) -> bytes:
     """For programs: the rows of the CSV, with their types."""
-    return to_frame(board.records).to_parquet(index=False)
+    return export.to_parquet(board.records)
 
 
 def to_json(board: Leaderboard) -> str:
