@@ -50,9 +50,9 @@ def training_plot(place: Place, store: RecordStore) -> Plot | None:
 def _contents(place: Place, store: RecordStore, file: str) -> dict[str, Mapping[str, Any]]:
     """What the records of a place hold under this name, by label, of the lowest seed; what is broken is passed over."""
     found: dict[str, Mapping[str, Any]] = {}
-    for record in _by_seed(place.records):
+    for record in _by_seed(record for record in place.records if f"{record.key}/{file}" in record.samples):
         label = place.label(record)
-        if f"{record.key}/{file}" not in record.samples or label in found:
+        if label in found:
             continue
         try:
             content = json.loads(untrusted.read(store.path_of(record).with_suffix("") / file, MAX_BYTES))

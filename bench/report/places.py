@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,10 +31,17 @@ class Place:
     labels: Mapping[Hashable, str]
 
     def label(self, record: Record) -> str:
-        """How the leaderboard names the row that a record belongs to."""
-        if record.method.name == BLIND:
-            return f"{BLIND} ({record.method.arguments.get('kind', record.task)})"
-        return self.labels[method_of(record)]
+        """How the leaderboard names the row that one of these records belongs to."""
+        return self._label_of[record.key]
+
+    @functools.cached_property
+    def _label_of(self) -> dict[str, str]:
+        return {
+            record.key: f"{BLIND} ({record.method.arguments.get('kind', record.task)})"
+            if record.method.name == BLIND
+            else self.labels[method_of(record)]
+            for record in self.records
+        }
 
     def kinds(self) -> dict[str, Kind]:
         """What each row stands for, by label."""
