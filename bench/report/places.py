@@ -8,10 +8,9 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.leaderboard.board import Leaderboard, Section, arguments_of
-from bench.leaderboard.labels import labels
+from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.table import Row, Table
-from bench.leaderboard.tables import method_of
+from bench.records.labels import arguments_of, labels, method_of
 from bench.records.record import BLIND, Record
 
 Kind = str

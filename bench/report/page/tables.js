@@ -24,10 +24,11 @@ const tables = (() => {
     return escape(textOf(cell));
   };
 
+  const named = (column) => (column.unit ? `${column.name} (${column.unit})` : column.name);
   const header = (column) => {
     const cell = document.createElement("th");
     cell.scope = "col";
-    cell.textContent = column.unit ? `${column.name} (${column.unit})` : column.name;
+    cell.textContent = named(column);
     if (column.better) {
       const arrow = document.createElement("span");
       arrow.ariaHidden = "true";
@@ -70,6 +71,7 @@ const tables = (() => {
       data: grid.rows,
       columns: grid.columns.map((column) => ({
         render,
+        ariaTitle: column.better ? `${named(column)}, ${column.better} is better` : named(column),
         type: column.number ? "num" : "string",
         className: column.number ? "number" : column.wide ? "words wide" : "words",
       })),
