@@ -13,9 +13,9 @@ from bench.effects.which import choose, section_of
 from bench.errors import UsageError, did_you_mean
 from bench.leaderboard.statistics import two_way
 from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.tables import method_of
 from bench.leaderboard.trainings import Trainings
 from bench.records.frame import newest
+from bench.records.labels import method_of
 from bench.records.record import Record
 from bench.records.store import RecordStore
 

@@ -11,13 +11,12 @@ from bench.effects.naming import spoken
 from bench.effects.report import by_settings, by_title, incomplete_line, p_shown, to_markdown, untold
 from bench.effects.rows import Effects, Incomplete, PooledRow, Row
 from bench.effects.verdicts import change_shown, pooled_sentence, sentence, verdict
-from bench.leaderboard.formats import TEX
 from bench.leaderboard.statistics.effect import Effect
+from bench.system.markup import tex_text
 from bench.system.terminal import one_line
 
 DIGITS = 6
 """Significant ones in JSON: the last bits of a sum depend on the processor."""
-TEX_MARKS = TEX | {"×": r"$\times$", "²": r"$^2$", "…": r"\dots{}", "<": r"$<$", ">": r"$>$", "|": r"$|$"}
 
 
 def to_json(effects: Effects) -> str:
@@ -36,7 +35,7 @@ def to_tex(effects: Effects) -> str:
     for title, rows in by_title(effects.rows).items():
         told = [(row, row.effect, row.p) for row in rows if row.effect is not None and row.p is not None]
         if told:
-            lines += [r"\begin{table}", r"\centering", rf"\caption{{Effects on {_tex(title)}.}}"]
+            lines += [r"\begin{table}", r"\centering", rf"\caption{{Effects on {tex_text(title)}.}}"]
             lines += [r"\begin{tabular}{lllrrll}", r"\toprule"]
             lines += [_tex_line(["in", "with", "metric", "change", "$p$", "trainings", "verdict"]), r"\midrule"]
             lines += [_tex_line(_tex_cells(row, effect, p)) for row, effect, p in told]
@@ -140,15 +139,10 @@ def _tex_cells(row: Row, effect: Effect, p: float) -> list[str]:
     change = f"{row.change} / {row.against}" if row.against else row.change
     counts = f"{row.with_}, {row.without}"
     metric = spoken(row.place.task, row.metric.name)
-    numbers = _tex(change_shown(effect, row.metric)).replace("-", "$-$").replace("+", "$+$")
-    shown = [_tex(row.design), _tex(change), _tex(metric), numbers, _tex(p_shown(p)), counts]
-    return [*shown, _tex(verdict(effect, p, row.metric, row.kind).text)]
+    numbers = tex_text(change_shown(effect, row.metric)).replace("-", "$-$").replace("+", "$+$")
+    shown = [tex_text(row.design), tex_text(change), tex_text(metric), numbers, tex_text(p_shown(p)), counts]
+    return [*shown, tex_text(verdict(effect, p, row.metric, row.kind).text)]
 
 
 def _tex_line(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
-
-
-def _tex(text: str) -> str:
-    """Text on one line, with the characters that TeX or a terminal would act on made harmless."""
-    return "".join(TEX_MARKS.get(mark, mark) for mark in one_line(text))

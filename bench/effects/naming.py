@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bench.effects.settings import Setting
-from bench.leaderboard.labels import labels
 from bench.noise.noise import Place
+from bench.records.labels import labels
 from bench.system.terminal import one_line
 
 T = TypeVar("T", bound=Hashable)

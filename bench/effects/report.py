@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.effects.naming import listed, short, spoken
 from bench.effects.rows import Effects, Incomplete, Kind, PooledRow, Row
 from bench.effects.verdicts import error_shown, pooled_sentence, sentence
+from bench.system.markup import markdown_text
 from bench.system.terminal import one_line
 
 NOTHING = "No record has losses of language around a base, so there is no effect of them to tell."
@@ -35,7 +35,7 @@ def to_markdown(effects: Effects) -> str:
     """One row an effect, by data set and preset; then what is pooled, and which designs are not complete."""
     lines = ["# Effects", "", HOW_TO_READ if effects.rows else NOTHING]
     for title, rows in by_title(effects.rows).items():
-        lines += ["", f"## {plain(title)}"]
+        lines += ["", f"## {markdown_text(title)}"]
         for heading, kinds in HEADINGS.items():
             of_kind = [row for row in rows if row.kind in kinds]
             if of_kind:
@@ -43,10 +43,10 @@ def to_markdown(effects: Effects) -> str:
     if effects.pooled:
         lines += ["", f"## {POOLED}"]
         for over, found in by_settings(effects.pooled).items():
-            lines += ["", f"{plain(over)}:", "", *(f"- {plain(pooled_sentence(one))}" for one in found)]
+            lines += ["", f"{markdown_text(over)}:", "", *(f"- {markdown_text(pooled_sentence(one))}" for one in found)]
     if effects.incomplete:
         lines += ["", "## Designs that are not complete", ""]
-        lines += [f"- {plain(line)}" for line in map(incomplete_line, effects.incomplete)]
+        lines += [f"- {markdown_text(line)}" for line in map(incomplete_line, effects.incomplete)]
     return "\n".join(lines) + "\n"
 
 
@@ -56,8 +56,8 @@ def markdown_rows(rows: Sequence[Row]) -> list[str]:
     told = [row for row in rows if row.effect is not None]
     if told:
         lines += ["", _line(HEAD), _line([":--", ":--", "--:", "--:", "--:"])]
-        lines += [_line([*map(plain, _cells(row)[:2]), *_cells(row)[2:]]) for row in told]
-    untold_lines = [f"- {plain(line)}" for line in untold(rows)]
+        lines += [_line([*map(markdown_text, _cells(row)[:2]), *_cells(row)[2:]]) for row in told]
+    untold_lines = [f"- {markdown_text(line)}" for line in untold(rows)]
     return [*lines, *(["", *untold_lines] if untold_lines else [])]
 
 
@@ -120,11 +120,6 @@ def by_settings(pooled: Iterable[PooledRow]) -> dict[str, list[PooledRow]]:
         over = f"{len(names)} settings ({'; '.join(names[:MOST_NAMES])}{more})"
         groups.setdefault(over, []).append(one)
     return groups
-
-
-def plain(text: str) -> str:
-    """Text on one line, its Markdown and HTML marks made harmless."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", one_line(text))
 
 
 def p_shown(p: float | None) -> str:

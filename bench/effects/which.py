@@ -7,9 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from bench.errors import UsageError, did_you_mean
-from bench.leaderboard.board import arguments_of
-from bench.leaderboard.labels import labels
-from bench.leaderboard.tables import method_of
+from bench.records.labels import arguments_of, labels, method_of
 from bench.records.record import BLIND, Record
 from bench.system.terminal import one_line
 

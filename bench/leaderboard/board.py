@@ -10,18 +10,18 @@ import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bench.effects.effect_rows import effects
 from bench.effects.rows import Effects
 from bench.leaderboard.bases import bases
-from bench.leaderboard.labels import labels, protocol_differences
 from bench.leaderboard.rate_table import rate_table
 from bench.leaderboard.rates import rate_of
 from bench.leaderboard.table import Scope, Table
-from bench.leaderboard.tables import cost_table, method_of, task_table
+from bench.leaderboard.tables import cost_table, task_table
 from bench.noise.noise import FILE, Noise, read
 from bench.records.frame import Texts, newest
+from bench.records.labels import arguments_of, labels, method_of, protocol_differences
 from bench.records.record import BLIND, Record
 from bench.records.store import RecordStore
 from bench.system.garbage import uncollected
@@ -136,11 +136,6 @@ def _task_tables(records: Sequence[Record], section: Scope) -> list[Table]:
         )
         tables.append(task_table(task, group, scope))
     return tables
-
-
-def arguments_of(record: Record) -> dict[str, Any]:
-    """What tells rows of one method apart."""
-    return record.method.arguments | {"text_encoder": record.text_encoder}
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], T]) -> dict[T, list[Record]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 
 from bench.contracts.metric import MetricName
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.rates import Rate
 from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Column, Table
-from bench.system.terminal import visible
 
 WIDE = 8
 """A table with more metrics than this, about what a page is wide, shows the variants ("accuracy/color") in a second."""
@@ -21,23 +19,10 @@ HASH_DIGITS = 8
 MOST_DECIMALS = 8
 """However small the values of a column are."""
 
-LONGEST = 240
-"""Characters of a text that comes from a record: two lines, enough for any reason or warning of our own."""
-
-SENTENCE = 2000
-"""Characters of a sentence of our own, which has names of records in it."""
-
 MISSING = "—"
 ONE_TRAINING = "°"
 """Beside a difference that says nothing of other trainings."""
 DIFFERS = "Not comparable with the first table of this task"
-
-
-def markdown_text(text: str, longest: int = LONGEST) -> str:
-    """Text on one line, its Markdown and HTML marks made harmless, cut where it is endless."""
-    line = visible(" ".join(text.split()))
-    line = line if len(line) <= longest else f"{line[: longest - 1]}…"
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)
 
 
 def heading(column: Column) -> str:

@@ -16,18 +16,7 @@ from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Row, Table
 from bench.records import export
 from bench.records.frame import to_frame
-from bench.system.terminal import visible
-
-TEX = {
-    "±": r"$\pm$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "—": "---",
-    "–": "--",
-    "°": r"$^\circ$",
-    "\\": r"\textbackslash{}",
-}
-TEX |= {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+from bench.system.markup import tex_text
 
 
 def to_tex(board: Leaderboard) -> str:
@@ -39,9 +28,9 @@ def to_tex(board: Leaderboard) -> str:
                 continue
             column = table.columns[table.headline]
             caption = f"{table.title} on {section.title}, protocol {table.protocol[:HASH_DIGITS]}."
-            lines += [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}"]
+            lines += [r"\begin{table}", r"\centering", rf"\caption{{{tex_text(caption)}}}"]
             lines += [r"\begin{tabular}{lrrrrr}", r"\toprule"]
-            lines += [_tex_row(["method", _tex(heading(column)), "against", "rank", "bits", "seeds"]), r"\midrule"]
+            lines += [_tex_row(["method", tex_text(heading(column)), "against", "rank", "bits", "seeds"]), r"\midrule"]
             lines += [
                 _tex_row(_tex_cells(row, table.headline, decimals_of(table, table.headline))) for row in table.rows
             ]
@@ -142,19 +131,14 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _tex_cells(row: Row, headline: int, decimals: int) -> list[str]:
-    label = rf"\emph{{{_tex(row.label)}}}" if row.reference else _tex(row.label)
+    label = rf"\emph{{{tex_text(row.label)}}}" if row.reference else tex_text(row.label)
     value = row.values[headline]
-    text = _tex(shown(value, decimals))
+    text = tex_text(shown(value, decimals))
     texts = [difference_shown(row.difference, decimals), rank_shown(row.rank), rate_shown(row.rate)]
     seeds = "---" if value is None else str(value.seeds)
     best = value is not None and value.best
-    return [label, rf"\textbf{{{text}}}" if best else text, *map(_tex, texts), seeds]
+    return [label, rf"\textbf{{{text}}}" if best else text, *map(tex_text, texts), seeds]
 
 
 def _tex_row(texts: list[str]) -> str:
     return " & ".join(texts) + r" \\"
-
-
-def _tex(text: str) -> str:
-    """Text on one line, with the characters that TeX or a terminal would act on made harmless."""
-    return "".join(TEX.get(mark, mark) for mark in visible(" ".join(text.split())))

@@ -14,12 +14,10 @@ from bench.leaderboard.cells import (
     DIFFERS,
     HASH_DIGITS,
     MISSING,
-    SENTENCE,
     cost_shown,
     decimals_of,
     difference_shown,
     heading,
-    markdown_text,
     parts_of,
     rank_shown,
     rate_shown,
@@ -33,7 +31,10 @@ from bench.leaderboard.reported import MARK, PAPER, beside
 from bench.leaderboard.table import Row, Table
 from bench.leaderboard.verdict import verdict_lines
 from bench.noise.report import sentence
+from bench.system.markup import markdown_text
 
+LONGEST = 240
+"""Characters of a text that comes from a record: two lines, enough for any reason or warning of our own."""
 EMPTY = "No records yet; `python -m bench run` makes some."
 HOW_TO_READ = """\
 ↑ higher is better, ↓ lower is better; ± is half of a 95 % interval, over trainings and test images together. With one
@@ -56,7 +57,7 @@ def to_markdown(board: Leaderboard) -> str:
     lines = ["# Leaderboard", ""]
     if not board.sections:
         return "\n".join([*lines, EMPTY]) + "\n"
-    lines += ["## Verdict", "", *(f"- {markdown_text(line, SENTENCE)}" for line in verdict_lines(board))]
+    lines += ["## Verdict", "", *(f"- {markdown_text(line)}" for line in verdict_lines(board))]
     lines += _effects(board.effects)
     lines += ["", "## How to read the tables", "", HOW_TO_READ]
     for section in board.sections:
@@ -82,9 +83,9 @@ def _effects(effects: Effects) -> list[str]:
     lines = ["", "## Effects", "", EFFECTS, *markdown_rows(first)]
     if effects.pooled:
         lines += ["", "Over bases and data sets:", ""]
-        lines += [f"- {markdown_text(pooled_sentence(one), SENTENCE)}" for one in effects.pooled]
+        lines += [f"- {markdown_text(pooled_sentence(one))}" for one in effects.pooled]
     for one in effects.incomplete:
-        lines += ["", f"Not complete: {markdown_text(incomplete_line(one), SENTENCE)}."]
+        lines += ["", f"Not complete: {markdown_text(incomplete_line(one))}."]
     return lines + (
         _folded("What losses do together beyond their sum", markdown_rows(together)[1:]) if together else []
     )
@@ -109,24 +110,24 @@ def _task(table: Table) -> list[str]:
         f"### {markdown_text(table.title)}" + (f", protocol {table.protocol[:HASH_DIGITS]}" if table.differs else ""),
     ]
     if table.differs:
-        lines += ["", f"{DIFFERS}: {markdown_text('; '.join(table.differs))}."]
+        lines += ["", f"{DIFFERS}: {markdown_text('; '.join(table.differs), LONGEST)}."]
     lines += ["", *_small(table, notes)]
     other = apart([(row.label, row.rate) for row in table.rows if not row.reference])
     order = ladder(table)
     below = [
-        *([markdown_text(other, SENTENCE)] if other else []),
-        *([markdown_text(sentence(table.noise), SENTENCE)] if table.noise is not None else []),
-        *([markdown_text(order, SENTENCE)] if order else []),
+        *([markdown_text(other)] if other else []),
+        *([markdown_text(sentence(table.noise))] if table.noise is not None else []),
+        *([markdown_text(order)] if order else []),
         *([f"No record: {', '.join(map(markdown_text, absent))}."] if absent else []),
     ]
     for line in below:
         lines += ["", line]
     if notes:
-        lines += ["", *(f"- [{number}] {markdown_text(note)}" for number, note in enumerate(notes, 1))]
+        lines += ["", *(f"- [{number}] {markdown_text(note, LONGEST)}" for number, note in enumerate(notes, 1))]
     parts = parts_of(table)
     folded = [line for part in parts for line in ["", *_grid(table, part)]][1:]
     if table.unmeasured:
-        folded += ["", f"Not measured: {markdown_text('; '.join(table.unmeasured))}."]
+        folded += ["", f"Not measured: {markdown_text('; '.join(table.unmeasured), LONGEST)}."]
     return lines + (
         _folded(f"All metrics of {markdown_text(table.title)}", folded)
         if len(table.columns) > 1 or table.unmeasured
@@ -187,8 +188,9 @@ def _grid(table: Table, part: Sequence[int]) -> list[str]:
 
 
 def _label(row: Row, notes: Sequence[str]) -> str:
+    label = markdown_text(row.label, LONGEST)
     marks = "".join(f" [{notes.index(note) + 1}]" for note in row.notes) if notes else ""
-    return (f"*{markdown_text(row.label)}*" if row.reference else markdown_text(row.label)) + marks
+    return (f"*{label}*" if row.reference else label) + marks
 
 
 def _bold_if_best(value: TableValue | None, decimals: int) -> str:

@@ -16,7 +16,7 @@ from bench.leaderboard.rates import classes
 from bench.leaderboard.table import Column, Row, Scope, Table
 from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.noise.estimate import place_of
-from bench.records.frame import Texts, mean_costs
+from bench.records.frame import mean_costs
 from bench.records.record import Measured, Record
 from bench.records.store import RecordStore
 
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 TRAIN_SECONDS = "train_s"
 """The cost that stands in a task's table."""
-
-
-def method_of(record: Record, texts: Texts | None = None) -> Hashable:
-    """What makes a row: a method, its arguments and the text encoder it learnt from; `texts` saves time for many."""
-    return record.method.name, (texts or Texts())(record.method.arguments), record.text_encoder or ""
 
 
 def task_table(task: str, records: Sequence[Record], scope: Scope) -> Table:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from bench.records.frame import Texts
 from bench.records.record import Record
 
 T = TypeVar("T", bound=Hashable)
@@ -35,6 +36,16 @@ def _telling(namesakes: Sequence[dict[str, Any]]) -> tuple[list[str], bool]:
     differing = [key for key in keys if len({text(arguments.get(key)) for arguments in namesakes}) > 1]
     brief = {_pairs(arguments, _given(arguments, differing)) for arguments in namesakes}
     return differing, len(brief) == len(namesakes)
+
+
+def method_of(record: Record, texts: Texts | None = None) -> Hashable:
+    """What makes a row: a method, its arguments and the text encoder it learnt from; `texts` saves time for many."""
+    return record.method.name, (texts or Texts())(record.method.arguments), record.text_encoder or ""
+
+
+def arguments_of(record: Record) -> dict[str, Any]:
+    """What tells rows of one method apart."""
+    return record.method.arguments | {"text_encoder": record.text_encoder}
 
 
 def protocol_differences(first: Record, other: Record) -> list[str]:
