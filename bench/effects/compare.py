@@ -11,13 +11,13 @@ from bench.effects.gather import Asked, Gathered, Metrics
 from bench.effects.naming import Names
 from bench.effects.which import choose, section_of
 from bench.errors import UsageError, did_you_mean
-from bench.leaderboard.statistics import two_way
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.trainings import Trainings
 from bench.records.frame import newest
 from bench.records.labels import method_of
 from bench.records.record import Record
 from bench.records.store import RecordStore
+from bench.statistics import two_way
+from bench.statistics.effect import Effect
+from bench.statistics.trainings import Trainings
 
 
 @dataclass(frozen=True)

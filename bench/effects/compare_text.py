@@ -10,8 +10,8 @@ from bench.effects.gather import Asked
 from bench.effects.naming import listed
 from bench.effects.report import p_shown
 from bench.effects.verdicts import POINTS, change_shown, error_shown, scaled, unit_of, verdict
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.effect import Effect
+from bench.statistics.trainings import Trainings
 from bench.system.terminal import one_line
 
 ONE = "these trainings only, another training may differ"

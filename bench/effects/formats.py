@@ -11,7 +11,7 @@ from bench.effects.naming import spoken
 from bench.effects.report import by_settings, by_title, incomplete_line, p_shown, to_markdown, untold
 from bench.effects.rows import Effects, Incomplete, PooledRow, Row
 from bench.effects.verdicts import change_shown, pooled_sentence, sentence, verdict
-from bench.leaderboard.statistics.effect import Effect
+from bench.statistics.effect import Effect
 from bench.system.markup import tex_text
 from bench.system.terminal import one_line
 

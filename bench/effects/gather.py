@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from bench.contracts.metric import Metric, MetricName
 from bench.effects.margins import Margin, is_share, margin_of
 from bench.errors import RecordError
-from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import all_metrics, metric_names
+from bench.statistics.trainings import Trainings, needed, trainings_of
 
 ALSO = ("accuracy", "cider_d", "psnr")
 """Metrics with a margin that are asked about beside the one that a task ranks by."""

@@ -9,10 +9,10 @@ from bench.effects.designs import Design, Losses
 from bench.effects.gather import Asked
 from bench.effects.naming import Names, counted, short
 from bench.effects.rows import Kind, Row
-from bench.leaderboard.statistics import factorial
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.simple import holm
-from bench.leaderboard.trainings import Trainings
+from bench.statistics import factorial
+from bench.statistics.effect import Effect
+from bench.statistics.holm import holm
+from bench.statistics.trainings import Trainings
 
 _Found: TypeAlias = tuple[Effect | None, float | None]
 """An effect and its p."""

@@ -9,7 +9,7 @@ from bench.effects.loss_rows import contrast, trainings, why
 from bench.effects.matched import Matched
 from bench.effects.naming import Names
 from bench.effects.rows import Row
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.trainings import Trainings
 
 
 def pair_row(

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bench.effects.rows import PooledRow, Row
-from bench.leaderboard.statistics.pooling import Pooled, pooled
-from bench.leaderboard.statistics.simple import holm
+from bench.statistics.holm import holm
+from bench.statistics.pooling import Pooled, pooled
 
 ADJUSTED = ("loss", "interaction")
 """Kinds of effects that are asked about several at once."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bench.effects.gather import Asked
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.pooling import Pooled
 from bench.noise.noise import Place
+from bench.statistics.effect import Effect
+from bench.statistics.pooling import Pooled
 
 Kind: TypeAlias = Literal["loss", "interaction", "all losses", "codebook use", "base"]
 

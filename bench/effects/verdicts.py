@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from bench.effects.gather import Asked
 from bench.effects.naming import counted, listed, spoken
 from bench.effects.rows import Kind, PooledRow, Row
-from bench.leaderboard.statistics.effect import Effect
+from bench.statistics.effect import Effect
 
 ALPHA = 0.05
 POINTS = 100

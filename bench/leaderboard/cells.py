@@ -7,8 +7,8 @@ import math
 from bench.contracts.metric import MetricName
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.rates import Rate
-from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Column, Table
+from bench.statistics.effect import Effect
 
 WIDE = 8
 """A table with more metrics than this, about what a page is wide, shows the variants ("accuracy/color") in a second."""

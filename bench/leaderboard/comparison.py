@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from bench.leaderboard.statistics import marks, shares, two_way
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.trainings import Trainings
+from bench.statistics import marks, shares, two_way
+from bench.statistics.effect import Effect
+from bench.statistics.trainings import Trainings
 
 Over = Literal["trainings and images", "trainings", "images"]
 

@@ -12,10 +12,10 @@ from typing import Any
 from bench.leaderboard.board import Leaderboard
 from bench.leaderboard.cells import HASH_DIGITS, decimals_of, difference_shown, heading, rank_shown, rate_shown, shown
 from bench.leaderboard.markdown import EMPTY, to_markdown
-from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Row, Table
 from bench.records import export
 from bench.records.frame import to_frame
+from bench.statistics.effect import Effect
 from bench.system.markup import tex_text
 
 

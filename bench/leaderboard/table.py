@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.rates import Rate
-from bench.leaderboard.statistics.effect import Effect
 from bench.noise.noise import Noise
 from bench.records.record import Record
 from bench.records.store import RecordStore
+from bench.statistics.effect import Effect
 
 
 @dataclass(frozen=True)

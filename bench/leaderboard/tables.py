@@ -14,11 +14,11 @@ from bench.leaderboard.comparison import Standing, TableValue, against, compare,
 from bench.leaderboard.notes import far_from_controls, notes
 from bench.leaderboard.rates import classes
 from bench.leaderboard.table import Column, Row, Scope, Table
-from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.noise.estimate import place_of
 from bench.records.frame import mean_costs
 from bench.records.record import Measured, Record
 from bench.records.store import RecordStore
+from bench.statistics.trainings import Trainings, needed, trainings_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,10 +10,10 @@ from bench.effects.rows import Effects, Kind, Row
 from bench.effects.verdicts import Code, change_shown, verdict
 from bench.leaderboard.board import Leaderboard, Section
 from bench.leaderboard.ladder import missteps
-from bench.leaderboard.statistics.effect import Effect
 from bench.leaderboard.table import Row as TableRow
 from bench.leaderboard.table import Table
 from bench.records.record import BLIND
+from bench.statistics.effect import Effect
 
 LINES = 10
 NAMED = 6

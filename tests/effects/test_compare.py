@@ -11,9 +11,9 @@ from helpers.made_records import a_record
 from bench.effects.compare import compare
 from bench.effects.compare_text import to_text
 from bench.errors import UsageError
-from bench.leaderboard.statistics import two_way
 from bench.records.record import Record
 from bench.records.store import RecordStore
+from bench.statistics import two_way
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from bench.effects.gather import Asked, Metrics
 from bench.effects.margins import margin_of
 from bench.effects.naming import listed, spoken
 from bench.effects.verdicts import change_shown, error_shown, verdict
-from bench.leaderboard.statistics.effect import Effect
 from bench.registry import all_metrics
+from bench.statistics.effect import Effect
 
 POINTS = Asked("accuracy", "", True, margin_of("accuracy"), True)
 DECIBELS = Asked("psnr", "dB", True, margin_of("psnr"), False)

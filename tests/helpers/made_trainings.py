@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.trainings import Trainings
 
 IMAGES = 60
 

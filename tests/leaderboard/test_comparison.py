@@ -11,9 +11,9 @@ from helpers.made_records import N, a_record, rows, shown
 
 from bench.leaderboard.board import render
 from bench.leaderboard.comparison import table_value
-from bench.leaderboard.trainings import trainings_of
 from bench.records.record import Record
 from bench.records.store import RecordStore
+from bench.statistics.trainings import trainings_of
 
 
 def trained(method: str, values: Sequence[float], first: int = 0, **changes: object) -> list[Record]:

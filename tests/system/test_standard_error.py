@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.leaderboard.statistics.simple import standard_error as of_tables
 from bench.system.standard_error import RESAMPLES, of_mean, of_resamples, resampled_sums
 
 
@@ -32,7 +31,6 @@ def test_of_examples_that_share_an_image_it_is_the_sandwich_of_least_squares() -
     expected = math.sqrt((bread @ meat @ bread).item() * groups / (groups - 1))
     found = of_mean(values, images)
     assert found == pytest.approx(expected, rel=1e-12)
-    assert found == pytest.approx(of_tables(values, images), rel=1e-12)
     assert found > 1.5 * of_mean(values)
     one_each = np.random.default_rng(4).permutation(400)
     assert of_mean(values, one_each) == pytest.approx(of_mean(values), rel=1e-12)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.leaderboard.statistics.design import design
-from bench.leaderboard.statistics.noise import image_noise
-from bench.leaderboard.statistics.two_way import error_of
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.design import design
+from bench.statistics.noise import image_noise
+from bench.statistics.trainings import Trainings
+from bench.statistics.two_way import error_of
 
 MOST_PAIRED = 5000
 """Methods that are compared image by image; among more, each pair is bounded."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from bench.leaderboard.statistics.shares import interval_of, none_of, wilson
-from bench.leaderboard.statistics.two_way import mean
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.shares import interval_of, none_of, wilson
+from bench.statistics.trainings import Trainings
+from bench.statistics.two_way import mean
 
 
 def of(images: np.ndarray) -> Trainings:

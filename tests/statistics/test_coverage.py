@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from helpers.made_trainings import REGIMES, methods
 
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.two_way import difference, mean
+from bench.statistics.effect import Effect
+from bench.statistics.two_way import difference, mean
 
 ROUNDS = 1500
 SLACK = 3 * math.sqrt(0.95 * 0.05 / ROUNDS)
@@ -39,3 +39,14 @@ def test_intervals_cover_with_unequal_numbers_of_trainings(one: int, other: int)
         assert effect is not None
         covered += abs(effect.estimate) <= effect.half_width()
     assert 0.93 - SLACK < covered / ROUNDS < 0.97 + SLACK
+
+
+def test_a_difference_as_large_as_the_margin_is_seldom_shown_to_be_smaller() -> None:
+    generator, margin = np.random.default_rng(0), 6.0
+    shown = 0
+    for _ in range(ROUNDS):
+        found = difference(*methods(generator, REGIMES["mixed"], [range(3), range(3)]))
+        assert found is not None
+        at_margin = Effect(found.estimate + margin, found.error, found.freedom, found.training, found.images)
+        shown += at_margin.within(margin)
+    assert shown / ROUNDS < 0.05 + SLACK

@@ -39,6 +39,7 @@ class Trainings:
     layout: str
     error: float | None
     n: int
+    sizes: np.ndarray | None = None
 
     @functools.cached_property
     def mean(self) -> float:
@@ -62,6 +63,7 @@ class _Images(NamedTuple):
 
     parts: np.ndarray
     layout: str
+    sizes: np.ndarray | None = None
 
 
 def trainings_of(records: Sequence[Record], metric: str, scores: Scores) -> Trainings | None:
@@ -90,7 +92,7 @@ def trainings_of(records: Sequence[Record], metric: str, scores: Scores) -> Trai
     if len(known) < len(every) or len({one.layout for one in known}) > 1:
         return Trainings(seeds, values, None, "", _error(every), n)
     rows = [_mean_of([one.parts for one in of_seed if one is not None]) for of_seed in images]
-    return Trainings(seeds, values, np.stack(rows), known[0].layout, None, n)
+    return Trainings(seeds, values, np.stack(rows), known[0].layout, None, n, known[0].sizes)
 
 
 def needed(record: Record, metric: str) -> set[str]:
@@ -148,7 +150,7 @@ def _images(record: Record, metric: str, scores: Scores) -> _Images | None:
         return None
     mean = values.mean()
     parts = mean + (np.bincount(number, values) - mean * counts) * (len(counts) / len(values))
-    return _Images(parts, layout)
+    return _Images(parts, layout, counts if counts.min() < counts.max() else None)
 
 
 @functools.lru_cache(maxsize=64)

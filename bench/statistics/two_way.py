@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.parts import Part, both, effect_of
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.effect import Effect
+from bench.statistics.few_clusters import FEW, of_sums
+from bench.statistics.parts import Part, both, effect_of
+from bench.statistics.trainings import Trainings
 
 ROUNDING = 1e-12
 """Share of the values."""
@@ -61,21 +62,24 @@ def residual(a: Trainings) -> float:
     return float(np.square(left).sum()) / ((left.shape[0] - 1) * (left.shape[1] - 1))
 
 
-def of_images(means: np.ndarray) -> Part:
-    """Variance of the mean of independent images' values [I]."""
-    return Part(_variance(means) / len(means), len(means) - 1)
+def of_images(values: np.ndarray, sizes: np.ndarray | None) -> Part:
+    """Variance of the mean of independent images' values [I], which may have unequal numbers of examples [I]."""
+    if sizes is not None and len(values) < FEW:
+        return of_sums((values - values.mean()) * (float(sizes.sum()) / len(values)), sizes)
+    return Part(_variance(values) / len(values), len(values) - 1)
 
 
 def error_of(a: Trainings) -> float | None:
     """Standard error of a method's value over images, None where unknown."""
-    return a.error if a.images is None else math.sqrt(of_images(a.of_images).variance)
+    return a.error if a.images is None else math.sqrt(of_images(a.of_images, a.sizes).variance)
 
 
 def _of_trainings(a: Trainings) -> Part | None:
     count = len(a.values)
     if count < 2:
         return None
-    squares = math.fsum((value - a.mean) ** 2 for value in a.values.tolist())
+    mean = a.mean
+    squares = math.fsum([(value - mean) * (value - mean) for value in a.values.tolist()])
     return Part(squares / (count - 1) / count, count - 1)
 
 
@@ -86,8 +90,8 @@ def _variance(values: np.ndarray) -> float:
 
 def _alone(a: Trainings) -> ImagePart | None:
     if a.images is not None:
-        return ImagePart(of_images(a.of_images), residual(a) / a.images.size)
-    return None if a.error is None else ImagePart(Part(a.error**2, math.inf), 0.0)
+        return ImagePart(of_images(a.of_images, a.sizes), residual(a) / a.images.size)
+    return None if a.error is None else ImagePart(Part(a.error * a.error, math.inf), 0.0)
 
 
 def _together(a: Trainings, b: Trainings) -> ImagePart | None:
@@ -98,4 +102,4 @@ def _together(a: Trainings, b: Trainings) -> ImagePart | None:
     shared = one.shared + other.shared
     if a.images is None or b.images is None or a.layout != b.layout:
         return ImagePart(both(one.part, other.part), shared)
-    return ImagePart(of_images(a.of_images - b.of_images), shared)
+    return ImagePart(of_images(a.of_images - b.of_images, a.sizes), shared)

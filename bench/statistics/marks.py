@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.leaderboard.statistics.quantiles import of_best, of_range
-from bench.leaderboard.statistics.spreads import Spreads, spreads_of
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.quantiles import of_best, of_range
+from bench.statistics.spreads import Spreads, spreads_of
+from bench.statistics.trainings import Trainings
 
 ROWS = 256
 """Methods compared with all others at a time."""

@@ -10,7 +10,7 @@ import scipy.stats
 from statsmodels.stats.power import tt_solve_power
 from statsmodels.stats.weightstats import ttost_paired
 
-from bench.leaderboard.statistics.effect import Effect
+from bench.statistics.effect import Effect
 
 
 def of_sample(values: np.ndarray) -> Effect:

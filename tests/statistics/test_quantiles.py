@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from bench.leaderboard.statistics.quantiles import of_best, of_range
+from bench.statistics.quantiles import of_best, of_range
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 8, 40, 1.7])

@@ -12,8 +12,8 @@ import pytest
 import statsmodels.formula.api as smf
 from helpers.made_trainings import REGIMES, Regime, methods
 
-from bench.leaderboard.statistics.factorial import contrast, effects
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.factorial import contrast, effects
+from bench.statistics.trainings import Trainings
 
 SUBSETS = [frozenset(part) for size in range(4) for part in itertools.combinations("abc", size)]
 
@@ -143,3 +143,8 @@ def test_no_effect_is_found_in_five_of_a_hundred(regime: Regime) -> None:
         found += [effect.p() < 0.05 for effect in effects(made, "abc").values()]
     slack = 3 * math.sqrt(0.05 * 0.95 / len(found)) * 1.1  # effects of one design share their variance
     assert abs(np.mean(found) - 0.05) < 0.015 + slack
+
+
+def test_numbers_too_large_to_be_squared_say_nothing() -> None:
+    huge = plain([1e200, -1e200, 1e199], range(3))
+    assert contrast([huge, plain([1.0, 2.0, 3.0], range(3))], [1, -1]) is None

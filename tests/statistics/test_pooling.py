@@ -9,8 +9,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.pooling import Pooled, pooled
+from bench.statistics.effect import Effect
+from bench.statistics.pooling import Pooled, pooled
 
 
 def of(values: np.ndarray, variances: np.ndarray) -> Pooled:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bench.leaderboard.statistics.effect import LEVEL, Effect, quantile
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.effect import LEVEL, Effect, quantile
+from bench.statistics.trainings import Trainings
 
 RULE_OF_THREE = 3.0
 """-ln(0.05): of n images without one, 95 % sure that less than 3 / n have it."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.leaderboard.statistics.design import LEAST_FREEDOM, Design, design
-from bench.leaderboard.statistics.image_spreads import ImageSpreads, image_spreads
-from bench.leaderboard.statistics.noise import training_noise
-from bench.leaderboard.statistics.parts import Part
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.design import LEAST_FREEDOM, Design, design
+from bench.statistics.image_spreads import ImageSpreads, image_spreads
+from bench.statistics.noise import training_noise
+from bench.statistics.parts import Part
+from bench.statistics.trainings import Trainings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.trainings import Trainings
 
 LEAST_FREEDOM = 4
 """Residual degrees of freedom that blocks have to leave: with fewer, wider quantiles cost more than blocks save."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.leaderboard.statistics.effect import LEVEL
+from bench.statistics.effect import LEVEL
 
 PRECISION = 1e-9
 """Relative, of a quantile, and of its level."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.leaderboard.statistics.effect import LEVEL, Effect, quantile
+from bench.statistics.effect import LEVEL, Effect, quantile
 
 STEPS = 100
 """Newton's steps at most; it takes about five."""

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.leaderboard.statistics.design import Design, design
-from bench.leaderboard.statistics.effect import Effect
-from bench.leaderboard.statistics.noise import image_noise, training_noise
-from bench.leaderboard.statistics.parts import Part, both, effect_of
-from bench.leaderboard.statistics.two_way import error_of, of_images
-from bench.leaderboard.trainings import Trainings
+from bench.statistics.design import Design, design
+from bench.statistics.effect import Effect
+from bench.statistics.noise import image_noise, training_noise
+from bench.statistics.parts import Part, both, effect_of
+from bench.statistics.trainings import Trainings
+from bench.statistics.two_way import error_of, of_images
 
 ROUNDING = 1e-9
 """Share of the weights that their sum may differ from 0 by."""
@@ -40,7 +40,7 @@ class _Known(NamedTuple):
 
 
 def contrast(tables: Sequence[Trainings], weights: Sequence[float]) -> Effect | None:
-    """sum(weights * methods' values), from all trainings of the methods; None if no method has two.
+    """sum(weights * methods' values), from all trainings of the methods.
 
     The estimate is that of least squares of value ~ method + seed where seeds are shared (see `Design.blocked`), of the
     methods' means otherwise. The variance of trainings is pooled over all methods, which is what makes a contrast of
@@ -49,6 +49,9 @@ def contrast(tables: Sequence[Trainings], weights: Sequence[float]) -> Effect | 
 
     Args:
         weights: one a method; their sum is 0.
+
+    Returns:
+        None if no method has two trainings, or if they are too far apart for numbers.
 
     Raises:
         ValueError: the sum is another, or there are not as many.
@@ -93,7 +96,7 @@ def _known(tables: Sequence[Trainings]) -> _Known | None:
     found = design(tables)
     values = np.concatenate([table.values for table in tables]).astype(np.float64)
     trainings = training_noise(found, values, found.blocked)
-    if trainings is None:
+    if trainings is None or not math.isfinite(trainings.variance):
         return None
     layouts: dict[str, list[int]] = {}
     for i, table in enumerate(tables):
@@ -130,10 +133,11 @@ def _images(known: _Known, weights: Sequence[np.ndarray]) -> tuple[Part | None, 
     parts, shared = [], 0.0
     for group in known.groups:
         each = np.sum([weights[i] @ np.asarray(known.tables[i].images) for i in group.methods], axis=0)
-        parts.append(of_images(each))
+        parts.append(of_images(each, known.tables[group.methods[0]].sizes))
         shared += group.noise * math.fsum(weights[i] @ weights[i] for i in group.methods) / len(each)
     for table, own in zip(known.tables, weights, strict=True):
         if table.images is None:
             error = known.worst if table.error is None else table.error
-            parts.append(Part((error * math.fsum(own)) ** 2, math.inf))
+            reached = error * math.fsum(own)
+            parts.append(Part(reached * reached, math.inf))
     return functools.reduce(both, parts), shared

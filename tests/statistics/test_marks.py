@@ -10,11 +10,11 @@ import pytest
 import scipy.stats
 from helpers.made_trainings import REGIMES, Regime, methods
 
-from bench.leaderboard.statistics import image_spreads
-from bench.leaderboard.statistics.marks import may_be_best, ranks, standings, told_apart
-from bench.leaderboard.trainings import Trainings
+from bench.statistics import image_spreads
+from bench.statistics.marks import may_be_best, ranks, standings, told_apart
+from bench.statistics.trainings import Trainings
 
-ROUNDS = 400
+ROUNDS = 300
 SLACK = 3 * math.sqrt(0.05 * 0.95 / ROUNDS)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from helpers.made_records import N, a_record
 
-from bench.leaderboard.statistics.simple import standard_error
-from bench.leaderboard.trainings import Trainings, needed, trainings_of
 from bench.records.record import Record
+from bench.statistics.trainings import Trainings, needed, trainings_of
+from bench.system.standard_error import of_mean
 
 CORRECT = np.repeat(np.arange(N // 4) < 30, 4).astype(np.float32)
 """Four questions an image, of which all or none are answered."""
@@ -40,7 +40,7 @@ def test_questions_of_one_image_are_one() -> None:
     assert found.images is not None
     assert found.images.shape == (1, N // 4)
     assert found.images.mean() == pytest.approx(0.6)
-    assert spread(found) == pytest.approx(standard_error(CORRECT, IMAGES))
+    assert spread(found) == pytest.approx(of_mean(CORRECT, IMAGES))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -51,7 +51,7 @@ def test_unequal_numbers_of_questions_leave_value_and_clustered_error(seed: int)
     found = of(record(float(scores.mean()), "examples", "photo"), {"accuracy": scores, "photo": ids})
     assert found.images is not None
     assert found.images.mean() == pytest.approx(found.values[0], rel=1e-6)
-    assert spread(found) == pytest.approx(standard_error(scores, ids), rel=1e-6)
+    assert spread(found) == pytest.approx(of_mean(scores, ids), rel=1e-6)
 
 
 def test_a_record_says_itself_whether_a_value_is_a_mean_of_its_examples() -> None:

@@ -1,0 +1,1 @@
+"""What the records prove, by how much and how sure: estimators, intervals and marks, one a file."""
