@@ -26,6 +26,9 @@ from bench.system.terminal import one_line
 BLIND = "blind"
 """The method name under which a task's trivial baseline is recorded."""
 
+LARGEST = 1e100
+"""Of the values that are read: squares of larger ones have no place in a float, nor have sums of many."""
+
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+=@-]{0,120}")
 
@@ -233,8 +236,10 @@ def parse(text: bytes) -> Record:
         record = Record.model_validate_json(text)
     except ValidationError as error:
         raise RecordError(_first_of(error)) from error
-    if not all(map(math.isfinite, (*record.cost.values(), *(metric.value for metric in record.metrics.values())))):
-        record.to_json()  # names what is not; of all other numbers it is known
+    values = [number for metric in record.metrics.values() for number in (metric.value, metric.error or 0.0)]
+    if not all(-LARGEST < number < LARGEST for number in (*record.cost.values(), *values)):
+        record.to_json()  # names what is not finite; of all other numbers it is known
+        raise RecordError(f"a value or a cost beyond {LARGEST:g} is no measurement")
     return record
 
 

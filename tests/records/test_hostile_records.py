@@ -52,6 +52,26 @@ def test_a_number_that_is_not_finite_is_refused_on_reading(tmp_path: Path, numbe
     assert "not finite" in store.all().problems[0]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": {"accuracy": {"value": 1.7e308, "n": 9, "higher_is_better": True, "unit": ""}}},
+        {"metrics": {"accuracy": {"value": 0.5, "n": 9, "higher_is_better": True, "unit": "", "error": 1e200}}},
+        {"cost": {"train_s": -1e300}},
+    ],
+    ids=["value", "error", "cost"],
+)
+def test_a_number_that_no_mean_could_be_taken_of_is_refused_on_reading(tmp_path: Path, changes: dict[str, Any]) -> None:
+    store = RecordStore(tmp_path)
+    good = store.write(a_record())
+    for seed in (1, 2):
+        store.write(a_record(seed=seed, **changes))
+    records, problems = store.all()
+    assert records == [good]
+    assert len(problems) == 2
+    assert "is no measurement" in problems[0]
+
+
 def test_a_record_in_the_wrong_place_and_a_newer_schema_are_reported(tmp_path: Path) -> None:
     store = RecordStore(tmp_path)
     path = store.path_of(store.write(a_record()))
