@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.cli.stored import read
 from bench.system import terminal
 
 Results = Annotated[Path, typer.Option("--results", help="Folder of records.")]
@@ -20,13 +21,9 @@ def effects(
     """Say what each loss, codebook use and the base add, how sure that is, and what could have been found."""
     from bench.effects.effect_rows import effects as effects_of
     from bench.effects.formats import WRITERS
-    from bench.records.store import RecordStore
     from bench.system.files import write_atomic
 
-    store = RecordStore(results)
-    stored = store.all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
+    store, stored = read(results)
     text = WRITERS[form](effects_of(stored.records, store))
     if output is None:
         terminal.show(text, end="")
@@ -45,12 +42,8 @@ def compare(
     """Compare two methods in one task: difference, interval, what of it comes of trainings and of images."""
     from bench.effects.compare import compare as compare_
     from bench.effects.compare_text import to_text
-    from bench.records.store import RecordStore
 
-    store = RecordStore(results)
-    stored = store.all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
+    store, stored = read(results)
     terminal.show(
         to_text(compare_(stored.records, (first, second), task, store, dataset=dataset, preset=preset)), end=""
     )

@@ -11,6 +11,7 @@ import typer
 
 from bench.cli.effects import compare, effects
 from bench.cli.report import report
+from bench.cli.stored import read
 from bench.errors import BenchError, UsageError
 from bench.system import terminal
 from bench.system.start import prepare
@@ -238,15 +239,11 @@ def leaderboard(
     """Make the leaderboard from the records, and from nothing else."""
     from bench.leaderboard.board import render
     from bench.leaderboard.formats import WRITERS, differences, to_parquet
-    from bench.records.store import RecordStore
     from bench.system.files import write_atomic
 
     if form == "parquet" and (output is None or check):
         raise UsageError("--format parquet is no text: it needs --output FILE and cannot be compared by --check")
-    store = RecordStore(results)
-    stored = store.all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
+    store, stored = read(results)
     board = render(stored.records, store, stored.problems)
     if form == "parquet":
         assert output is not None
@@ -276,15 +273,11 @@ def export(
 ) -> None:
     """All records as one table, a row for each record and metric, for notebooks and spreadsheets."""
     from bench.records.export import to_csv, to_parquet
-    from bench.records.store import RecordStore
     from bench.system.files import write_atomic
 
     if form == "parquet" and output is None:
         raise UsageError("--format parquet is no text: it needs --output FILE")
-    stored = RecordStore(results).all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
-    records = stored.records
+    records = read(results)[1].records
     if output is None:
         terminal.show(to_csv(records), end="")
     else:
@@ -309,7 +302,6 @@ def noise(
     """
     from bench.noise.estimate import estimate
     from bench.noise.report import WRITERS
-    from bench.records.store import RecordStore
     from bench.system.files import write_atomic
 
     status = 0
@@ -318,10 +310,7 @@ def noise(
             status = app(["run", "--results", str(results), *context.args], standalone_mode=False) or 0
     elif context.args:
         raise UsageError(f"noise takes {context.args[0]} only together with --run")
-    store = RecordStore(results)
-    stored = store.all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
+    store, stored = read(results)
     text = WRITERS[form](estimate(stored.records, store))
     if output is None:
         terminal.show(text, end="")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.system import terminal
+from bench.cli.stored import read
 
 
 def report(
@@ -16,13 +16,9 @@ def report(
 ) -> None:
     """Write all that the records say as one HTML file, to be opened from disk."""
     from bench.leaderboard.board import render
-    from bench.records.store import RecordStore
     from bench.report.page import to_html
     from bench.system.files import write_atomic
 
-    store = RecordStore(results)
-    stored = store.all()
-    for problem in stored.problems:
-        terminal.say(terminal.one_line(f"left out: {problem}"))
+    store, stored = read(results)
     board = render(stored.records, store, stored.problems)
     write_atomic(output, to_html(board, stored.records, store).encode())
