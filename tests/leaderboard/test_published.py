@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.errors import BenchError
 from bench.leaderboard.board import render
 from bench.leaderboard.formats import WRITERS, differences
 from bench.records.store import RecordStore
 from bench.system.files import ROOT
 
 BOARDS = {ROOT / "results": ROOT / "leaderboard.md", ROOT / "docs/codebook-size": ROOT / "docs/codebook-size.md"}
-QUOTES = {
-    ROOT / "README.md": ("## Read the board", "## What comes with it"),
-    ROOT / "docs/tasks.md": ("## Text to image", "## Completion"),
-    ROOT / "docs/methods.md": ("## Reconstruction", "One training each at"),
-}
-"""Where a page begins to quote leaderboard.md, and where it ends."""
-ORDER = "From worst to best, "
-"""How the sentence on the order of controls begins."""
+QUOTING = runpy.run_path(str(ROOT / "scripts/quote_records.py"))
+QUOTED = [page for page in QUOTING["PAGES"] if QUOTING["MARKED"].search(page.read_text(encoding="utf-8"))]
+A_FIGURE = re.compile(r"\d\.\d|\d (?:points|dB)\b")
+
+
+@pytest.fixture(scope="module")
+def source() -> Any:
+    return QUOTING["source_of"](ROOT / "results")
 
 
 @pytest.mark.parametrize("results", BOARDS, ids=lambda path: path.name)
@@ -52,22 +54,33 @@ def test_three_hundred_records_like_the_committed_ones_take_less_than_15_megabyt
     assert 300 * size / records < 15e6
 
 
-@pytest.mark.parametrize("page", QUOTES, ids=lambda path: path.name)
-def test_a_page_quotes_the_committed_leaderboard(page: Path) -> None:
-    """Every table row of the page's part stands in the leaderboard."""
-    begin, end = QUOTES[page]
-    rows_of_board = (ROOT / "leaderboard.md").read_text(encoding="utf-8").splitlines()
-    part = page.read_text(encoding="utf-8").split(begin)[1].split(end)[0]
-    rows = [line for line in part.splitlines() if line.startswith("| ")]
-    assert len(rows) >= 6
-    assert not [row for row in rows if row not in rows_of_board]
+@pytest.mark.parametrize("page", QUOTED, ids=lambda path: path.name)
+def test_a_page_says_what_the_records_say(page: Path, source: Any) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert QUOTING["quoted"](text, source) == text
 
 
-def test_the_page_of_tasks_quotes_what_each_table_says_of_the_order_of_controls() -> None:
-    said = [line for line in (ROOT / "leaderboard.md").read_text(encoding="utf-8").splitlines() if ORDER in line]
-    part = (ROOT / "docs/tasks.md").read_text(encoding="utf-8").split("## Can a task tell codebooks apart?")[1]
-    quoted = re.findall(r"^- `[a-z0-9-]+`: (.*)$", part.split("\n## ")[0], re.MULTILINE)
-    assert quoted == said
+def test_another_value_in_the_records_makes_a_page_out_of_date(source: Any) -> None:
+    text = 'questions <!-- value task=vqa metric=accuracy method=vqgan -->0.123 ± 0.456<!-- / --> of "vqgan"'
+    quoted = QUOTING["quoted"](text, source)
+    assert "0.123" not in quoted
+    assert quoted == QUOTING["quoted"](quoted, source)
+    assert re.sub("-->.*<!-- /", "--><!-- /", quoted) == re.sub("-->.*<!-- /", "--><!-- /", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("of <!-- value task=vqa metric=accuracy method=vqgna -->1<!-- / -->", "vqgna"),
+        ("of <!-- value task=vqa metric=acuracy method=vqgan -->1<!-- / -->", "acuracy"),
+        ("of <!-- effect task=vqa metric=accuracy change=gas -->1<!-- / -->", "0 found"),
+        ("of <!-- figure task=vqa -->1<!-- / -->", "there is no 'figure'"),
+        ("- <!-- value task=vqa metric=accuracy method=vqgan -->1<!-- / --> of", "cannot begin"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_an_error(text: str, said: str, source: Any) -> None:
+    with pytest.raises(BenchError, match=said):
+        QUOTING["quoted"](text, source)
 
 
 def test_the_table_of_usage_is_what_the_records_say() -> None:

@@ -1,0 +1,256 @@
+"""Fill pages with figures of the committed records: each stands between two comments, which readers do not see.
+
+The first comment says what it is, the second ends it:
+
+    questions: <!-- value task=vqa metric=accuracy method=vqgan -->0.976 ± 0.011<!-- / -->      show=mean: 0.976
+    against its base <!-- value task=vqa metric=against method=lgvq -->+0.002 ± 0.006<!-- / -->
+    gsa adds <!-- effect task=vqa metric=accuracy design="lgvq on vqgan" change=gsa -->+0.2 ± 0.5 points<!-- / -->
+    <!-- order task=vqa -->From worst to best, ...<!-- / -->          whether controls are in the order they must have
+
+    <!-- table task=vqa columns=accuracy,rank rows=vqgan,lgvq -->     with these columns; all rows where none are given
+    <!-- / -->
+
+The data set is emoji-scenes and the preset tiny unless `place=` gives another title of the leaderboard. An effect shows
+its change, or show=verdict, p, findable or sentence; design=pooled is over bases and data sets. `noise` is the table of
+`python -m bench noise` for what `rows=task/metric,...` names, `count` takes what=records, trainings or methods.
+Run it after records changed: python scripts/quote_records.py [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.effects.report import p_shown
+from bench.effects.rows import PooledRow, Row
+from bench.effects.verdicts import change_shown, error_shown, pooled_sentence, sentence, unit_of, verdict
+from bench.errors import BenchError
+from bench.leaderboard.board import Leaderboard, render
+from bench.leaderboard.markdown import to_markdown
+from bench.noise.noise import FILE, read
+from bench.noise.report import to_markdown as noise_table
+from bench.records.record import BLIND
+from bench.records.store import RecordStore
+from bench.system.files import ROOT
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PLACE = "emoji-scenes, preset tiny"
+MARKED = re.compile(r"<!-- (\w+) ([^>]*?)-->(.*?)<!-- / -->", re.DOTALL)
+ORDER = "From worst to best, "
+"""How the sentence on the order of controls begins."""
+
+
+class Grid(NamedTuple):
+    """A table of Markdown. place, task: the headings it stands under."""
+
+    place: str
+    task: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+class Source:
+    """What figures can be taken from: the leaderboard as people read it, and the effects behind it."""
+
+    def __init__(self, board: Leaderboard, noises: str) -> None:
+        self.board = board
+        self.text = to_markdown(board)
+        self.grids = list(_grids(self.text))
+        self.noises = next(_grids(noises)) if "| :--" in noises else None
+
+    @cached_property
+    def orders(self) -> dict[tuple[str, str], str]:
+        """Place and task to what the leaderboard says of the order of controls."""
+        return {where: line for where, line in _lines(self.text) if line.startswith(ORDER)}
+
+
+def quoted(page: str, source: Source) -> str:
+    """A page with all its figures as the records have them.
+
+    Raises:
+        BenchError: a comment asks for what there is not, or stands where Markdown would take its line for HTML.
+    """
+
+    def figure(match: re.Match[str]) -> str:
+        kind, asked, _ = match.groups()
+        words = dict(word.partition("=")[::2] for word in shlex.split(asked))
+        if kind not in KINDS:
+            raise BenchError(f"{match[0][:80]!r}: there is no {kind!r}; there are {', '.join(KINDS)}")
+        before = page[: match.start()].rpartition("\n")[2].strip()
+        if kind not in BLOCKS and before in ("", "-", "*"):
+            raise BenchError(f"{match[0][:80]!r}: a line cannot begin with a figure")
+        try:
+            text = KINDS[kind](words, source)
+        except KeyError as error:
+            raise BenchError(f"{match[0][:80]!r}: {error.args[0]!r} is not there") from error
+        return f"<!-- {kind} {asked}-->{text}<!-- / -->"
+
+    return MARKED.sub(figure, page)
+
+
+def _value(words: Mapping[str, str], source: Source) -> str:
+    """A cell of the leaderboard without its bold face."""
+    place, task, method, metric = words.get("place", PLACE), words["task"], words["method"], words["metric"]
+    for grid in source.grids:
+        names = [_metric(head) for head in grid.head]
+        if (grid.place, grid.task) == (place, task) and metric in names:
+            for row in grid.rows:
+                if _method(row[0]) == method:
+                    text = row[names.index(metric)].replace("*", "")
+                    return text.split()[0] if words.get("show") == "mean" else text
+    raise KeyError(f"{place}: {task} {metric} of {method}")
+
+
+def _effect(words: Mapping[str, str], source: Source) -> str:
+    found = [one for one in (*source.board.effects.rows, *source.board.effects.pooled) if _is(one, words)]
+    if len(found) != 1:
+        raise KeyError(f"one effect {dict(words)} ({len(found)} found)")
+    row = found[0] if isinstance(found[0], Row) else found[0].rows[0]
+    effect, p = found[0].effect, found[0].p
+    show = words.get("show", "change")
+    if show == "sentence":
+        return sentence(found[0]) if isinstance(found[0], Row) else pooled_sentence(found[0])
+    if effect is None or p is None:
+        raise KeyError(f"a known effect {dict(words)}")
+    texts: dict[str, Callable[[], str]] = {
+        "change": lambda: change_shown(effect, row.metric),
+        "verdict": lambda: verdict(effect, p, row.metric, row.kind).text,
+        "p": lambda: p_shown(p),
+        "findable": lambda: f"{error_shown(effect.findable(), row.metric)} {unit_of(row.metric)}".rstrip(),
+    }
+    return texts[show]()
+
+
+def _is(one: Row | PooledRow, words: Mapping[str, str]) -> bool:
+    row = one if isinstance(one, Row) else one.rows[0]
+    known = {"task": row.place.task, "metric": row.metric.name, "change": row.change, "kind": row.kind}
+    known |= {"place": row.title, "design": row.design} if isinstance(one, Row) else {"design": "pooled"}
+    asked = {"place": PLACE, "design": ""} | dict(words)
+    return all(known[name] == value for name, value in asked.items() if name in known)
+
+
+def _order(words: Mapping[str, str], source: Source) -> str:
+    return source.orders[words.get("place", PLACE), words["task"]]
+
+
+def _table(words: Mapping[str, str], source: Source) -> str:
+    """Columns and rows in the order that is asked for."""
+    asked = words["columns"].split(",")
+    grids = [g for g in source.grids if (g.place, g.task) == (words.get("place", PLACE), words["task"])]
+    heads: dict[str, str] = {}
+    methods: dict[str, str] = {}
+    cells: dict[tuple[str, str], str] = {}
+    for grid in reversed(grids):  # what stands in several tables is taken from the first
+        heads |= {_metric(head): head for head in grid.head}
+        methods |= {_method(row[0]): row[0].split(" [")[0] for row in grid.rows}
+        cells |= {
+            (_method(row[0]), _metric(head)): text
+            for row in grid.rows
+            for head, text in zip(grid.head, row, strict=True)
+        }
+    shown = words["rows"].split(",") if "rows" in words else list(methods)
+    rows = [[methods[method], *(cells[method, name] for name in asked)] for method in shown]
+    return _block([["method", *(heads[name] for name in asked)], *rows], 1)
+
+
+def _noise(words: Mapping[str, str], source: Source) -> str:
+    grid = source.noises
+    if grid is None:
+        raise KeyError(FILE)
+    by_metric = {f"{row[0]}/{row[1].split(' (')[0]}": row for row in grid.rows}
+    return _block([grid.head, *(by_metric[name] for name in words["rows"].split(","))], 2)
+
+
+def _count(words: Mapping[str, str], source: Source) -> str:
+    records = [record for record in source.board.records if record.status == "ok"]
+    trained = [record for record in records if record.method.name != BLIND]
+    counts = {
+        "records": len(source.board.records),
+        "trainings": len({(r.method.name, str(r.method.arguments), r.dataset.name, r.seed, r.preset) for r in trained}),
+        "methods": len({record.method.name for record in trained if not record.method.control}),
+    }
+    return f"{counts[words['what']]:,}"
+
+
+KINDS: dict[str, Callable[[Mapping[str, str], Source], str]] = {
+    "value": _value,
+    "effect": _effect,
+    "order": _order,
+    "table": _table,
+    "noise": _noise,
+    "count": _count,
+}
+BLOCKS = ("table", "noise")
+"""What stands in lines of its own."""
+
+
+def _lines(text: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Place and task of each line, by the headings above it."""
+    place = task = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            place, task = line[3:], ""
+        elif line.startswith("### "):
+            task = line[4:]
+        else:
+            yield (place, task), line
+
+
+def _grids(text: str) -> Iterator[Grid]:
+    """All tables of a page."""
+    table: list[list[str]] = []
+    last = ("", "")
+    for where, line in (*_lines(text), (("", ""), "")):
+        if line.startswith("| "):
+            table.append([cell.strip() for cell in line.strip("| ").split(" | ")])
+        elif table:
+            yield Grid(*last, table[0], table[2:])
+            table = []
+        last = where
+
+
+def _metric(head: str) -> str:
+    """A column's name without arrow and unit; "against" whatever it is against."""
+    return re.sub(r" (?:[↑↓]|\().*", "", head).removesuffix(" vqgan")
+
+
+def _method(cell: str) -> str:
+    """A row's name without its face and footnotes; "blind" whatever the baseline is."""
+    name = cell.replace("*", "").split(" [")[0]
+    return BLIND if name.startswith(f"{BLIND} (") else name
+
+
+def _block(rows: Sequence[Sequence[str]], texts: int) -> str:
+    """A table on lines of its own; the first columns are texts."""
+    rule = [":--"] * texts + ["--:"] * (len(rows[0]) - texts)
+    return "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in (rows[0], rule, *rows[1:]))
+
+
+def source_of(results: Path) -> Source:
+    """What is known of a folder of records."""
+    store = RecordStore(results)
+    return Source(render(store.all().records, store), noise_table(read(results / FILE)))
+
+
+def main() -> None:
+    """Say which pages are out of date, and with --write bring them up to date."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    source = source_of(ROOT / "results")
+    for page in PAGES:
+        present = page.read_text(encoding="utf-8")
+        wanted = quoted(present, source)
+        if wanted != present:
+            print(f"{page.relative_to(ROOT)} {'is brought' if given.write else 'is not'} up to date")
+            if given.write:
+                page.write_text(wanted, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
