@@ -9,6 +9,8 @@ The first comment says what it is, the second ends it:
 
     <!-- table task=vqa columns=accuracy,rank rows=vqgan,lgvq -->     with these columns; all rows where none are given
     <!-- / -->
+    <!-- effects design="lgvq on vqgan" changes=gsa,mtp rows=vqa/accuracy,captioning/cider_d -->
+    <!-- / -->                       a row a metric: bold where there is an effect, italic where it is below the margin
 
 The data set is emoji-scenes and the preset tiny unless `place=` gives another title of the leaderboard. An effect shows
 its change, or show=verdict, p, findable or sentence; design=pooled is over bases and data sets. `noise` is the table of
@@ -26,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.effects.naming import spoken
 from bench.effects.report import p_shown
 from bench.effects.rows import PooledRow, Row
 from bench.effects.verdicts import change_shown, error_shown, pooled_sentence, sentence, unit_of, verdict
@@ -107,23 +110,44 @@ def _value(words: Mapping[str, str], source: Source) -> str:
 
 
 def _effect(words: Mapping[str, str], source: Source) -> str:
-    found = [one for one in (*source.board.effects.rows, *source.board.effects.pooled) if _is(one, words)]
-    if len(found) != 1:
-        raise KeyError(f"one effect {dict(words)} ({len(found)} found)")
-    row = found[0] if isinstance(found[0], Row) else found[0].rows[0]
-    effect, p = found[0].effect, found[0].p
+    one = _the_effect(words, source)
+    row = one if isinstance(one, Row) else one.rows[0]
+    effect, p = one.effect, one.p
     show = words.get("show", "change")
     if show == "sentence":
-        return sentence(found[0]) if isinstance(found[0], Row) else pooled_sentence(found[0])
+        return sentence(one) if isinstance(one, Row) else pooled_sentence(one)
     if effect is None or p is None:
         raise KeyError(f"a known effect {dict(words)}")
     texts: dict[str, Callable[[], str]] = {
         "change": lambda: change_shown(effect, row.metric),
         "verdict": lambda: verdict(effect, p, row.metric, row.kind).text,
+        "code": lambda: verdict(effect, p, row.metric, row.kind).code,
         "p": lambda: p_shown(p),
         "findable": lambda: f"{error_shown(effect.findable(), row.metric)} {unit_of(row.metric)}".rstrip(),
     }
     return texts[show]()
+
+
+def _effects(words: Mapping[str, str], source: Source) -> str:
+    changes = words["changes"].split(",")
+    lines = []
+    for metric in words["rows"].split(","):
+        task, _, name = metric.partition("/")
+        cells = []
+        for change in changes:
+            asked = {**words, "task": task, "metric": name, "change": change}
+            means = _effect({**asked, "show": "code"}, source)
+            face = {"unknown": "", "equivalent": "*"}.get(means, "**")
+            cells.append(f"{face}{_effect(asked, source)}{face}")
+        lines.append([spoken(task, name), *cells])
+    return _block([["", *changes], *lines], 1)
+
+
+def _the_effect(words: Mapping[str, str], source: Source) -> Row | PooledRow:
+    found = [one for one in (*source.board.effects.rows, *source.board.effects.pooled) if _is(one, words)]
+    if len(found) != 1:
+        raise KeyError(f"one effect {dict(words)} ({len(found)} found)")
+    return found[0]
 
 
 def _is(one: Row | PooledRow, words: Mapping[str, str]) -> bool:
@@ -180,12 +204,13 @@ def _count(words: Mapping[str, str], source: Source) -> str:
 KINDS: dict[str, Callable[[Mapping[str, str], Source], str]] = {
     "value": _value,
     "effect": _effect,
+    "effects": _effects,
     "order": _order,
     "table": _table,
     "noise": _noise,
     "count": _count,
 }
-BLOCKS = ("table", "noise")
+BLOCKS = ("effects", "table", "noise")
 """What stands in lines of its own."""
 
 
