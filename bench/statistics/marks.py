@@ -51,31 +51,6 @@ def standings(tables: Sequence[Trainings], higher_is_better: bool) -> list[Stand
     return found
 
 
-def may_be_best(tables: Sequence[Trainings], higher_is_better: bool) -> list[bool]:
-    """`Standing.best` of each method; all False where nothing can be told."""
-    found = standings(tables, higher_is_better)
-    return [False] * len(tables) if found is None else [standing.best for standing in found]
-
-
-def ranks(tables: Sequence[Trainings], higher_is_better: bool) -> list[tuple[int, int]] | None:
-    """`Standing.rank` of each method; None where nothing can be told."""
-    found = standings(tables, higher_is_better)
-    return None if found is None else [standing.rank for standing in found]
-
-
-def told_apart(tables: Sequence[Trainings]) -> np.ndarray:
-    """Which pairs differ by more than chance gives any of them (Tukey-Kramer), [k, k] of bool."""
-    apart = np.zeros((len(tables), len(tables)), dtype=bool)
-    spreads = spreads_of(tables) if len(tables) > 1 else None
-    if spreads is None:
-        return apart
-    values = _values(tables)
-    for rows in _rows(len(tables)):
-        reach = _reach(spreads, rows, values, functools.partial(of_range, len(tables)))
-        apart[rows] = np.abs(values[None] - values[rows, None]) > reach
-    return apart
-
-
 def _values(tables: Sequence[Trainings]) -> np.ndarray:
     return np.array([table.mean for table in tables])
 
