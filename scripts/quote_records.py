@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +47,8 @@ PLACE = "emoji-scenes, preset tiny"
 MARKED = re.compile(r"<!-- (\w+) ([^>]*?)-->(.*?)<!-- / -->", re.DOTALL)
 ORDER = "From worst to best, "
 """How the sentence on the order of controls begins."""
+UNTOLD = "—"
+"""For an effect of which the records say nothing, since there are too few trainings."""
 
 
 class Grid(NamedTuple):
@@ -117,7 +120,7 @@ def _effect(words: Mapping[str, str], source: Source) -> str:
     if show == "sentence":
         return sentence(one) if isinstance(one, Row) else pooled_sentence(one)
     if effect is None or p is None:
-        raise KeyError(f"a known effect {dict(words)}")
+        return UNTOLD
     texts: dict[str, Callable[[], str]] = {
         "change": lambda: change_shown(effect, row.metric),
         "verdict": lambda: verdict(effect, p, row.metric, row.kind).text,
@@ -136,8 +139,7 @@ def _effects(words: Mapping[str, str], source: Source) -> str:
         cells = []
         for change in changes:
             asked = {**words, "task": task, "metric": name, "change": change}
-            means = _effect({**asked, "show": "code"}, source)
-            face = {"unknown": "", "equivalent": "*"}.get(means, "**")
+            face = {UNTOLD: "", "unknown": "", "equivalent": "*"}.get(_effect({**asked, "show": "code"}, source), "**")
             cells.append(f"{face}{_effect(asked, source)}{face}")
         lines.append([spoken(task, name), *cells])
     return _block([["", *changes], *lines], 1)
@@ -270,7 +272,10 @@ def main() -> None:
     source = source_of(ROOT / "results")
     for page in PAGES:
         present = page.read_text(encoding="utf-8")
-        wanted = quoted(present, source)
+        try:
+            wanted = quoted(present, source)
+        except BenchError as error:
+            sys.exit(f"{page.relative_to(ROOT)}: {error}")
         if wanted != present:
             print(f"{page.relative_to(ROOT)} {'is brought' if given.write else 'is not'} up to date")
             if given.write:
