@@ -14,13 +14,16 @@ The first comment says what it is, the second ends it:
 
 The data set is emoji-scenes and the preset tiny unless `place=` gives another title of the leaderboard. An effect shows
 its change, or show=verdict, p, findable or sentence; design=pooled is over bases and data sets. `noise` is the table of
-`python -m bench noise` for what `rows=task/metric,...` names, `count` takes what=records, trainings or methods.
+`python -m bench noise` for what `rows=task/metric,...` names, `count` takes what=records, trainings or methods. What
+docs/notebooks.md prints is printed anew.
 Run it after records changed: python scripts/quote_records.py [--write]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import re
 import shlex
 import sys
@@ -44,6 +47,9 @@ from bench.system.files import ROOT
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PLACE = "emoji-scenes, preset tiny"
+NOTEBOOK = ROOT / "docs/notebooks.md"
+RUN = re.compile(r"```python\n(.*?)```\n\n```\n(.*?)```", re.DOTALL)
+"""A block of Python and what it prints."""
 MARKED = re.compile(r"<!-- (\w+) ([^>]*?)-->(.*?)<!-- / -->", re.DOTALL)
 ORDER = "From worst to best, "
 """How the sentence on the order of controls begins."""
@@ -97,6 +103,20 @@ def quoted(page: str, source: Source) -> str:
         return f"<!-- {kind} {asked}-->{text}<!-- / -->"
 
     return MARKED.sub(figure, page)
+
+
+def with_outputs(page: str) -> str:
+    """A page whose blocks of Python are followed by what they print, one after the other, from the project's folder."""
+    names: dict[str, object] = {}
+
+    def printed(match: re.Match[str]) -> str:
+        output = io.StringIO()
+        with contextlib.chdir(ROOT), contextlib.redirect_stdout(output):
+            exec(match[1], names)
+        lines = "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
+        return f"```python\n{match[1]}```\n\n```\n{lines}```"
+
+    return RUN.sub(printed, page)
 
 
 def _value(words: Mapping[str, str], source: Source) -> str:
@@ -273,7 +293,7 @@ def main() -> None:
     for page in PAGES:
         present = page.read_text(encoding="utf-8")
         try:
-            wanted = quoted(present, source)
+            wanted = quoted(with_outputs(present) if page == NOTEBOOK else present, source)
         except BenchError as error:
             sys.exit(f"{page.relative_to(ROOT)}: {error}")
         if wanted != present:

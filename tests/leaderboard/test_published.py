@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import runpy
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.effects.margins import margin_of
 from bench.errors import BenchError
 from bench.leaderboard.board import render
 from bench.leaderboard.formats import WRITERS, differences
@@ -60,6 +59,21 @@ def test_a_page_says_what_the_records_say(page: Path, source: Any) -> None:
     assert QUOTING["quoted"](text, source) == text
 
 
+def test_findings_have_no_figure_but_of_the_records() -> None:
+    """All that the README and the page of findings say of the data is between comments, code or a margin."""
+    findings = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    of_readme = readme.split("## What the data say about LG-VQ\n")[1].split("\n## ")[0]
+    margins = f"(1 point of a share, {margin_of('psnr').shown}, 0.1 of CIDEr-D)"  # type: ignore[union-attr]
+    assert margins in findings
+    for text in (of_readme, findings.replace(margins, "")):
+        assert len(QUOTING["MARKED"].findall(text)) > 5
+        plain = QUOTING["MARKED"].sub("", text)
+        plain = re.sub(r"```.*?```|`[^`]*`|\[[^]]*\]\([^)]*\)", "", plain, flags=re.DOTALL)
+        assert not A_FIGURE.findall(plain)
+    assert len(re.findall(r"\.(?=\s|$)", QUOTING["MARKED"].sub("", of_readme))) <= 5
+
+
 def test_another_value_in_the_records_makes_a_page_out_of_date(source: Any) -> None:
     text = 'questions <!-- value task=vqa metric=accuracy method=vqgan -->0.123 ± 0.456<!-- / --> of "vqgan"'
     quoted = QUOTING["quoted"](text, source)
@@ -105,15 +119,8 @@ def test_the_table_of_usage_is_what_the_records_say() -> None:
                 assert value == f"{usage[method, init or default, int(codes.replace(',', ''))]:.3f}"
 
 
-def test_the_notebook_page_prints_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_page_prints_what_it_shows() -> None:
     """All blocks run one after the other, as in a notebook, from the project's folder."""
-    page = (ROOT / "docs/notebooks.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", page, re.DOTALL)
-    monkeypatch.chdir(ROOT)
-    names: dict[str, Any] = {}
-    assert len(blocks) == 4
-    for code, shows in blocks:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(code, names)
-        assert [line.rstrip() for line in printed.getvalue().splitlines()] == shows.splitlines()
+    page = QUOTING["NOTEBOOK"].read_text(encoding="utf-8")
+    assert len(QUOTING["RUN"].findall(page)) == 4
+    assert QUOTING["with_outputs"](page) == page
