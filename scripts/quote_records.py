@@ -7,16 +7,16 @@ The first comment says what it is, the second ends it:
     gsa adds <!-- effect task=vqa metric=accuracy design="lgvq on vqgan" change=gsa -->+0.2 ± 0.5 points<!-- / -->
     <!-- order task=vqa -->From worst to best, ...<!-- / -->          whether controls are in the order they must have
 
-    <!-- table task=vqa columns=accuracy,rank rows=vqgan,lgvq -->     with these columns; all rows where none are given
+    <!-- table task=vqa columns=accuracy,rank rows=vqgan,lgvq -->     in this order
     <!-- / -->
     <!-- effects design="lgvq on vqgan" changes=gsa,mtp rows=vqa/accuracy,captioning/cider_d -->
     <!-- / -->                       a row a metric: bold where there is an effect, italic where it is below the margin
 
 The data set is emoji-scenes and the preset tiny unless `place=` gives another title of the leaderboard. An effect shows
-its change, or show=verdict, p, findable or sentence; design=pooled is over bases and data sets. `noise` is the table of
-`python -m bench noise` for what `rows=task/metric,...` names, `count` takes what=records, trainings or methods. What
-docs/notebooks.md prints is printed anew.
-Run it after records changed: python scripts/quote_records.py [--write]
+its change, or with show=verdict what it means. `noise` is the table of `python -m bench noise` for what
+`rows=task/metric,...` names. What docs/notebooks.md prints is printed anew.
+Run it after records changed: python scripts/quote_records.py [--write]; without --write, pages that are not up to date
+are named and the status is 1.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.effects.naming import spoken
-from bench.effects.report import p_shown
-from bench.effects.rows import PooledRow, Row
-from bench.effects.verdicts import change_shown, error_shown, pooled_sentence, sentence, unit_of, verdict
+from bench.effects.rows import Row
+from bench.effects.verdicts import change_shown, verdict
 from bench.errors import BenchError
 from bench.leaderboard.board import Leaderboard, render
 from bench.leaderboard.markdown import to_markdown
@@ -89,20 +88,30 @@ def quoted(page: str, source: Source) -> str:
     """
 
     def figure(match: re.Match[str]) -> str:
-        kind, asked, _ = match.groups()
+        name, asked, present = match.groups()
         words = dict(word.partition("=")[::2] for word in shlex.split(asked))
-        if kind not in KINDS:
-            raise BenchError(f"{match[0][:80]!r}: there is no {kind!r}; there are {', '.join(KINDS)}")
-        before = page[: match.start()].rpartition("\n")[2].strip()
-        if kind not in BLOCKS and before in ("", "-", "*"):
-            raise BenchError(f"{match[0][:80]!r}: a line cannot begin with a figure")
+        begin = f"{match[0][:80]!r}"
+        if name not in KINDS:
+            raise BenchError(f"{begin}: there is no {name!r}; there are {', '.join(KINDS)}")
+        kind = KINDS[name]
+        if words.keys() - {"place", "show"} != kind.words:
+            raise BenchError(f"{begin}: {name} takes {', '.join(sorted(kind.words))}, and not {', '.join(words)}")
+        if words.get("show", kind.show) != kind.show:
+            raise BenchError(f"{begin}: show can be {kind.show or 'nothing'}")
+        if "<!--" in present:
+            raise BenchError(f"{begin}: lacks its <!-- / -->")
+        if not kind.block and page[: match.start()].rpartition("\n")[2].strip() in ("", "-", "*"):
+            raise BenchError(f"{begin}: a line cannot begin with a figure")
         try:
-            text = KINDS[kind](words, source)
+            text = kind.make(words, source)
         except KeyError as error:
-            raise BenchError(f"{match[0][:80]!r}: {error.args[0]!r} is not there") from error
-        return f"<!-- {kind} {asked}-->{text}<!-- / -->"
+            raise BenchError(f"{begin}: {error.args[0]!r} is not there") from error
+        return f"<!-- {name} {asked}-->{text}<!-- / -->"
 
-    return MARKED.sub(figure, page)
+    found = MARKED.sub(figure, page)
+    if left := re.search(r"<!--.{0,80}", MARKED.sub("", page)):
+        raise BenchError(f"{left[0]!r}: is none of these comments, or lacks its other half")
+    return found
 
 
 def with_outputs(page: str) -> str:
@@ -133,22 +142,12 @@ def _value(words: Mapping[str, str], source: Source) -> str:
 
 
 def _effect(words: Mapping[str, str], source: Source) -> str:
-    one = _the_effect(words, source)
-    row = one if isinstance(one, Row) else one.rows[0]
-    effect, p = one.effect, one.p
-    show = words.get("show", "change")
-    if show == "sentence":
-        return sentence(one) if isinstance(one, Row) else pooled_sentence(one)
-    if effect is None or p is None:
+    row = _row(words, source)
+    if row.effect is None or row.p is None:
         return UNTOLD
-    texts: dict[str, Callable[[], str]] = {
-        "change": lambda: change_shown(effect, row.metric),
-        "verdict": lambda: verdict(effect, p, row.metric, row.kind).text,
-        "code": lambda: verdict(effect, p, row.metric, row.kind).code,
-        "p": lambda: p_shown(p),
-        "findable": lambda: f"{error_shown(effect.findable(), row.metric)} {unit_of(row.metric)}".rstrip(),
-    }
-    return texts[show]()
+    if words.get("show") == "verdict":
+        return verdict(row.effect, row.p, row.metric, row.kind).text
+    return change_shown(row.effect, row.metric)
 
 
 def _effects(words: Mapping[str, str], source: Source) -> str:
@@ -159,25 +158,25 @@ def _effects(words: Mapping[str, str], source: Source) -> str:
         cells = []
         for change in changes:
             asked = {**words, "task": task, "metric": name, "change": change}
-            face = {UNTOLD: "", "unknown": "", "equivalent": "*"}.get(_effect({**asked, "show": "code"}, source), "**")
+            face = _face(_row(asked, source))
             cells.append(f"{face}{_effect(asked, source)}{face}")
         lines.append([spoken(task, name), *cells])
     return _block([["", *changes], *lines], 1)
 
 
-def _the_effect(words: Mapping[str, str], source: Source) -> Row | PooledRow:
-    found = [one for one in (*source.board.effects.rows, *source.board.effects.pooled) if _is(one, words)]
-    if len(found) != 1:
-        raise KeyError(f"one effect {dict(words)} ({len(found)} found)")
-    return found[0]
+def _face(row: Row) -> str:
+    """What Markdown puts around an effect: bold where there is one, italic where it is below the margin."""
+    if row.effect is None or row.p is None:
+        return ""
+    return {"unknown": "", "equivalent": "*"}.get(verdict(row.effect, row.p, row.metric, row.kind).code, "**")
 
 
-def _is(one: Row | PooledRow, words: Mapping[str, str]) -> bool:
-    row = one if isinstance(one, Row) else one.rows[0]
-    known = {"task": row.place.task, "metric": row.metric.name, "change": row.change, "kind": row.kind}
-    known |= {"place": row.title, "design": row.design} if isinstance(one, Row) else {"design": "pooled"}
-    asked = {"place": PLACE, "design": ""} | dict(words)
-    return all(known[name] == value for name, value in asked.items() if name in known)
+def _row(words: Mapping[str, str], source: Source) -> Row:
+    asked = (words.get("place", PLACE), words["task"], words["metric"], words["design"], words["change"])
+    for row in source.board.effects.rows:
+        if (row.title, row.place.task, row.metric.name, row.design, row.change) == asked:
+            return row
+    raise KeyError(" ".join(asked))
 
 
 def _order(words: Mapping[str, str], source: Source) -> str:
@@ -199,8 +198,7 @@ def _table(words: Mapping[str, str], source: Source) -> str:
             for row in grid.rows
             for head, text in zip(grid.head, row, strict=True)
         }
-    shown = words["rows"].split(",") if "rows" in words else list(methods)
-    rows = [[methods[method], *(cells[method, name] for name in asked)] for method in shown]
+    rows = [[methods[method], *(cells[method, name] for name in asked)] for method in words["rows"].split(",")]
     return _block([["method", *(heads[name] for name in asked)], *rows], 1)
 
 
@@ -212,28 +210,23 @@ def _noise(words: Mapping[str, str], source: Source) -> str:
     return _block([grid.head, *(by_metric[name] for name in words["rows"].split(","))], 2)
 
 
-def _count(words: Mapping[str, str], source: Source) -> str:
-    records = [record for record in source.board.records if record.status == "ok"]
-    trained = [record for record in records if record.method.name != BLIND]
-    counts = {
-        "records": len(source.board.records),
-        "trainings": len({(r.method.name, str(r.method.arguments), r.dataset.name, r.seed, r.preset) for r in trained}),
-        "methods": len({record.method.name for record in trained if not record.method.control}),
-    }
-    return f"{counts[words['what']]:,}"
+class Kind(NamedTuple):
+    """make: its text, from what is asked. words: what it is asked by. show: what `show=` may be. block: of lines."""
+
+    make: Callable[[Mapping[str, str], Source], str]
+    words: frozenset[str]
+    show: str = ""
+    block: bool = False
 
 
-KINDS: dict[str, Callable[[Mapping[str, str], Source], str]] = {
-    "value": _value,
-    "effect": _effect,
-    "effects": _effects,
-    "order": _order,
-    "table": _table,
-    "noise": _noise,
-    "count": _count,
+KINDS = {
+    "value": Kind(_value, frozenset({"task", "metric", "method"}), show="mean"),
+    "effect": Kind(_effect, frozenset({"task", "metric", "design", "change"}), show="verdict"),
+    "effects": Kind(_effects, frozenset({"design", "changes", "rows"}), block=True),
+    "order": Kind(_order, frozenset({"task"})),
+    "table": Kind(_table, frozenset({"task", "columns", "rows"}), block=True),
+    "noise": Kind(_noise, frozenset({"rows"}), block=True),
 }
-BLOCKS = ("effects", "table", "noise")
-"""What stands in lines of its own."""
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, str], str]]:
@@ -289,17 +282,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    source = source_of(ROOT / "results")
+    source, outdated = source_of(ROOT / "results"), False
     for page in PAGES:
         present = page.read_text(encoding="utf-8")
         try:
             wanted = quoted(with_outputs(present) if page == NOTEBOOK else present, source)
         except BenchError as error:
             sys.exit(f"{page.relative_to(ROOT)}: {error}")
-        if wanted != present:
-            print(f"{page.relative_to(ROOT)} {'is brought' if given.write else 'is not'} up to date")
-            if given.write:
-                page.write_text(wanted, encoding="utf-8")
+        if wanted == present:
+            continue
+        outdated = True
+        print(f"{page.relative_to(ROOT)} {'is brought' if given.write else 'is not'} up to date")
+        if given.write:
+            page.write_text(wanted, encoding="utf-8")
+    sys.exit(1 if outdated and not given.write else 0)
 
 
 if __name__ == "__main__":

@@ -29,15 +29,17 @@ NUMBERS = ".json"
 
 def slim(source: RecordStore, target: RecordStore) -> tuple[int, int]:
     """Copy what is new, and remove what no longer counts; returns how many records of each."""
-    present = {record.key for record in target.all().records}
-    read = source.all().records
-    first = _first_seeds([*read, *target.all().records])
-    copied = [record for record in newest(read) if record.key not in present]
-    for record in copied:
+    present, read = target.all().records, source.all().records
+    keys, first = {record.key for record in present}, _first_seeds([*present, *read])
+    copied = []
+    for record in newest(read):
+        if record.key in keys:
+            continue
         folder = source.path_of(record).parent
-        shown = {name: (folder / name).read_bytes() for name in record.samples if _is_kept(name, record, first)}
-        target.write(record, scores_to_keep(record, source), {Path(name).name: data for name, data in shown.items()})
-    every = target.all().records
+        kept = {name: (folder / name).read_bytes() for name in record.samples if _is_kept(name, record, first)}
+        samples = {Path(name).name: content for name, content in kept.items()}
+        copied.append(target.write(record, _scores(record, source), samples))
+    every = [*present, *copied]
     counting = {record.key for record in newest(every)}
     passed = [record for record in every if record.kind == "run" and record.key not in counting]
     for record in passed:
@@ -47,7 +49,7 @@ def slim(source: RecordStore, target: RecordStore) -> tuple[int, int]:
     return len(copied), len(passed)
 
 
-def scores_to_keep(record: Record, store: RecordStore) -> dict[str, np.ndarray]:
+def _scores(record: Record, store: RecordStore) -> dict[str, np.ndarray]:
     """Scores of metrics without a variant, and which examples share an image."""
     main = [name for name in record.metrics if not MetricName.parse(name).variant]
     return store.scores(record, set().union(*(needed(record, name) for name in main)))

@@ -87,7 +87,12 @@ def test_another_value_in_the_records_makes_a_page_out_of_date(source: Any) -> N
     [
         ("of <!-- value task=vqa metric=accuracy method=vqgna -->1<!-- / -->", "vqgna"),
         ("of <!-- value task=vqa metric=acuracy method=vqgan -->1<!-- / -->", "acuracy"),
-        ("of <!-- effect task=vqa metric=accuracy change=gas -->1<!-- / -->", "0 found"),
+        ('of <!-- effect task=vqa metric=accuracy design="lgvq on vqgan" change=gas -->1<!-- / -->', "vqgan gas"),
+        ("of <!-- value task=vqa metric=accuracy -->1<!-- / -->", "takes method, metric, task"),
+        ("of <!-- value task=vqa metric=accuracy metod=x method=vqgan -->1<!-- / -->", "metod"),
+        ("of <!-- value task=vqa metric=accuracy method=vqgan show=low -->1<!-- / -->", "show can be mean"),
+        ("of <!-- order task=vqa -->1, and of <!-- order task=vqa -->2<!-- / -->", "lacks its"),
+        ("of <!-- order task=vqa -->1", "lacks its other half"),
         ("of <!-- figure task=vqa -->1<!-- / -->", "there is no 'figure'"),
         ("- <!-- value task=vqa metric=accuracy method=vqgan -->1<!-- / --> of", "cannot begin"),
     ],
