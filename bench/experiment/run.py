@@ -24,7 +24,7 @@ from bench.experiment.place import Place, Setup
 from bench.experiment.plan import ENCODE_CODE, TRAIN_CODE, plan
 from bench.experiment.request import Cell, Request
 from bench.experiment.schedule import Schedule
-from bench.experiment.stopping import Stopped, stoppable
+from bench.experiment.stopping import Stopped, held_back, stoppable
 from bench.records.record import Record
 from bench.records.store import RecordStore
 from bench.registry import text_encoders
@@ -123,11 +123,12 @@ def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Ce
     parallel = 1 if engine == "serial" else slots(torch.device(place.device))
     with contextlib.ExitStack() as stack:
         if engine == "ray":
-            from bench.experiment import ray_tune
-
             stack.enter_context(guarded())
             try:
-                ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
+                with held_back():
+                    from bench.experiment import ray_tune
+
+                    ray_tune.connect(options.address, max(job.threads for job in jobs.values()))
             except BenchError as error:
                 if options.engine == "ray":
                     raise

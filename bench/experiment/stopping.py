@@ -54,3 +54,26 @@ def stoppable() -> Iterator[None]:
         for which, handler in before.items():
             if handler is not None:
                 signal.signal(which, handler)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """A Ctrl-C in the block raises `Stopped` at its end: Ray crashes if it is interrupted while it starts.
+
+    A second one ends the process.
+    """
+    came = False
+
+    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
+        nonlocal came
+        if came:
+            os._exit(128 + signum)
+        came = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise Stopped(signal.SIGINT)
