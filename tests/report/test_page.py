@@ -159,7 +159,7 @@ def test_without_records_it_says_how_to_make_some(tmp_path: Path) -> None:
 
 def test_the_command_writes_the_file_without_torch(root: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bench.cli.report import report; "
+        "import sys; from pathlib import Path; from bench.cli.writing import report; "
         f"report(Path({str(root)!r}), Path('report.html')); "
         "print({'torch', 'matplotlib', 'ray', 'plotly', 'itables'} & set(sys.modules))"
     )
