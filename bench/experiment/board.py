@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -15,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.experiment.jobs import Job
-from bench.experiment.schedule import Outcome
+from bench.experiment.schedule import Outcome, Schedule
+from bench.experiment.time_left import in_words, kind, time_left
 from bench.system import progress
 from bench.system.terminal import visible
 
@@ -27,18 +27,17 @@ CLOSED = (OSError, ValueError)
 
 
 class Board:
-    """The state of a run. cells: to run. parallel: jobs at once. cache: where workers leave their progress."""
+    """The state of a run. schedule: its jobs. parallel: at once. cache: where workers leave their progress."""
 
-    def __init__(self, jobs: Mapping[str, Job], parallel: int, cache: Path) -> None:
-        self.cells = sum(job.stage == "cell" for job in jobs.values())
-        self.jobs = len(jobs)
+    def __init__(self, schedule: Schedule, parallel: int, cache: Path) -> None:
+        self.schedule = schedule
+        self.cells = sum(job.stage == "cell" for job in schedule.jobs.values())
         self.parallel = max(1, parallel)
         self.folder = cache / "progress"
         self.running: dict[str, tuple[Job, float]] = {}
-        self.done = self.failed = self.ended_jobs = 0
+        self.done = self.failed = 0
         self.spent: dict[str, list[float]] = {}
-        self.begun = time.monotonic()
-        self.last_line = self.last_drawn = self.begun
+        self.last_line = self.last_drawn = time.monotonic()
         console = Console(stderr=True)
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
@@ -57,8 +56,8 @@ class Board:
         self.running[job.key] = (job, time.monotonic())
         self.refresh()
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
-        """A job has ended; its record's line and what it printed are shown."""
+    def ended(self, job: Job, outcome: Outcome, failures: int) -> None:
+        """A job has ended; its record's line and what it printed are shown. failures: cells that fail because of it."""
         self.running.pop(job.key, None)
         with contextlib.suppress(OSError):
             (self.folder / f"{job.key}.json").unlink(missing_ok=True)
@@ -68,11 +67,10 @@ class Board:
             self.say(outcome.line)
         if outcome.status == "lost":
             self.say(f"{WORDS[job.stage]} {job.label}: {outcome.reason}")
-        if outcome.status in ("done", "failed"):
-            self.ended_jobs += 1
-            self.done += job.stage == "cell" and outcome.status == "done"
-            self.failed += job.stage == "cell" and outcome.status == "failed"
-            self.spent.setdefault(job.stage, []).append(outcome.seconds)
+        self.failed += failures
+        if outcome.status == "done":
+            self.done += job.stage == "cell"
+            self.spent.setdefault(kind(job), []).append(outcome.seconds)
         self.refresh()
 
     def say(self, text: str) -> None:
@@ -98,17 +96,11 @@ class Board:
 
     def _summary(self, now: float) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        left = self._left(now)
+        to_come = [self.schedule.jobs[key] for key in self.schedule.left]
+        running = {key: now - begun for key, (_, begun) in self.running.items()}
+        seconds = time_left(to_come, running, self.spent, self.parallel)
+        left = "" if seconds is None else f", {in_words(seconds)} left"
         return f"{self.done} of {self.cells} cells done{failed}, {len(self.running)} jobs running{left}"
-
-    def _left(self, now: float) -> str:
-        """A guess: what is left at the pace so far."""
-        if not self.ended_jobs:
-            return ""
-        mean = sum(map(sum, self.spent.values())) / self.ended_jobs
-        under_way = sum(min(mean, now - begun) for _, begun in self.running.values())
-        seconds = max(0.0, (self.jobs - self.ended_jobs) * mean - under_way) / self.parallel
-        return f", about {seconds / 60:.0f} min left" if seconds >= 60 else f", about {seconds:.0f} s left"
 
     def _rows(self, now: float) -> list[tuple[str, str, float | None]]:
         rows: list[tuple[str, str, float | None]] = []

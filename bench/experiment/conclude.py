@@ -34,7 +34,7 @@ class Conclusion:
         if outcome.status == "stale":
             raise BenchError(f"{outcome.reason}; nothing of it was recorded, run the same command again")
         failures = self.schedule.end(job.key, outcome)
-        self.board.ended(job, outcome)
+        self.board.ended(job, outcome, len(failures))
         for failure in failures:
             self._record(failure)
         if failures and self.fail_fast:

@@ -133,7 +133,7 @@ def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Ce
                 if options.engine == "ray":
                     raise
                 engine, why = "serial", str(error)
-        board = stack.enter_context(Board(jobs, parallel, place.cache))
+        board = stack.enter_context(Board(schedule, parallel, place.cache))
         stack.enter_context(stoppable())  # after Ray, which has signal handlers of its own
         conclusion = Conclusion(schedule, place, board, options.fail_fast)
         board.say(f"engine {engine} ({why})")

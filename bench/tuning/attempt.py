@@ -44,7 +44,7 @@ def complete(rung: Rung, worker: Worker, conditions: Conditions) -> list[Record]
     if place.device == "cuda":
         jobs = packed(jobs, conditions.gpu, ())
     schedule = Schedule(jobs, conditions.retries)
-    serial.work_off(schedule, worker, Conclusion(schedule, place, Board(jobs, 1, place.cache)))
+    serial.work_off(schedule, worker, Conclusion(schedule, place, Board(schedule, 1, place.cache)))
     return list(store.recorded(cell.key for cell in rung.cells).values())
 
 

@@ -106,7 +106,7 @@ def test_a_trial_trains_what_a_run_trains_and_is_not_run_twice(
         assert complete(trial.rungs[0], worker, Conditions(tuning.target, setup)) == [record]
         jobs = {key: job for key, job in graph(of_run, {}, place.cache).items() if job.stage in ("data", "training")}
         schedule = Schedule(jobs, 0)
-        serial.work_off(schedule, worker, Conclusion(schedule, place, Board(jobs, 1, place.cache)))
+        serial.work_off(schedule, worker, Conclusion(schedule, place, Board(schedule, 1, place.cache)))
     finally:
         worker.close()
     states = [tokenizer_folder(cell.tokenizer, place.cache) for cell in (*trial.cells, *of_run) if cell.tokenizer]
@@ -133,7 +133,7 @@ def test_a_task_that_reads_test_data_would_be_seen(guarded: Path, tmp_path: Path
     place = Place(tmp_path / "results", tmp_path / "cache", "cpu")
     jobs = graph(cells, {}, place.cache)
     schedule = Schedule(jobs, 0)
-    conclusion = Conclusion(schedule, place, Board(jobs, 1, place.cache))
+    conclusion = Conclusion(schedule, place, Board(schedule, 1, place.cache))
     serial.run(schedule, Setup(place, (TOY, GUARDED), planned_code(cells), None), conclusion)
     (record,) = records_of(place.results)
     assert "the test split was read" in (record.reason or "")
