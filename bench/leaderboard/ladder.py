@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.table import Row, Table
@@ -11,14 +13,18 @@ from bench.noise.report import number
 from bench.records.record import BLIND
 
 METHODS = "methods"
+TOP = "identity"
 RUNGS: dict[str, Callable[[Row], bool]] = {
     BLIND: lambda row: row.reference and row.label.startswith(f"{BLIND} ("),
     "untrained": lambda row: row.reference and row.label == "untrained",
     METHODS: lambda row: not row.reference and not any("warning: " in note for note in row.notes),
-    "identity": lambda row: row.reference and row.label == "identity",
+    TOP: lambda row: row.reference and row.label == TOP,
 }
 """From worst to best: no codes; codes of which nothing is learnt; learnt codes, unless an alarm went off in their
 training; nothing quantized. `random-codebook` has no place: whether it is below what is learnt is what one asks."""
+
+
+Trouble = Literal["out of order", "some at the top", "all at the top"]
 
 
 def ladder(table: Table) -> str | None:
@@ -52,6 +58,25 @@ def missteps(table: Table) -> list[str] | None:
         for worse, value in below.items()
         if (better := [label for label, other in above.items() if sign * (other - value) <= margin])
     ]
+
+
+def trouble(table: Table) -> Trouble | None:
+    """What a table that has not all rungs in order can still tell; None where they are in order, or fewer than two.
+
+    A method that comes as near to `identity` as noise reaches has lost nothing that the task sees. That is no fault of
+    the task's, which may well tell other methods apart; a method that is better than `identity` is one.
+    """
+    if not missteps(table):
+        return None
+    sign, margin = 1 if table.columns[table.headline or 0].higher_is_better else -1, _margin(table)
+    rungs = _rungs(table)
+    top, methods = rungs.get(TOP, {}), rungs.get(METHODS, {})
+    others = replace(table, rows=tuple(row for row in table.rows if row.label not in top))
+    above = [value for value in methods.values() for best in top.values() if sign * (value - best) > margin]
+    if not top or not methods or missteps(others) or above:
+        return "out of order"
+    near = [value for value in methods.values() for best in top.values() if sign * (best - value) <= margin]
+    return "all at the top" if len(near) == len(methods) else "some at the top"
 
 
 def _rungs(table: Table) -> dict[str, dict[str, float]]:

@@ -9,7 +9,7 @@ from bench.effects.report import incomplete_line
 from bench.effects.rows import Effects, Kind, Row
 from bench.effects.verdicts import Code, change_shown, verdict
 from bench.leaderboard.board import Leaderboard, Section
-from bench.leaderboard.ladder import missteps
+from bench.leaderboard.ladder import Trouble, trouble
 from bench.leaderboard.table import Row as TableRow
 from bench.leaderboard.table import Table
 from bench.records.record import BLIND
@@ -108,9 +108,20 @@ def _best(sections: Sequence[Section]) -> list[str]:
 
 
 def _blind(sections: Sequence[Section]) -> list[str]:
-    """Tasks that do not put in order what one knows the order of."""
-    wrong = [name for name, table in _tables(sections) if missteps(table)]
-    return [f"Controls are out of order, so that methods cannot be judged, in {_short(wrong)}."] if wrong else []
+    """Tasks that do not put in order what one knows the order of, and those in which methods have reached the top."""
+    found: dict[Trouble, list[str]] = {}
+    for name, table in _tables(sections):
+        if kind := trouble(table):
+            found.setdefault(kind, []).append(name)
+    top: dict[Trouble, str] = {"all at the top": "all methods", "some at the top": "some methods"}
+    near = [f"{which} in {_short(found[kind])}" for kind, which in top.items() if kind in found]
+    lines = []
+    if "out of order" in found:
+        wrong = _short(found["out of order"])
+        lines.append(f"Controls are out of order, so that methods cannot be judged, in {wrong}.")
+    if near:
+        lines.append(f"Within twice the noise of identity, which quantizes nothing: {'; '.join(near)}.")
+    return lines
 
 
 def _tables(sections: Sequence[Section]) -> Iterator[tuple[str, Table]]:

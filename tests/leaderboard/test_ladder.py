@@ -8,7 +8,7 @@ import pytest
 from helpers.made_records import a_record
 
 from bench.leaderboard.board import render
-from bench.leaderboard.ladder import ladder
+from bench.leaderboard.ladder import ladder, trouble
 from bench.leaderboard.table import Table
 from bench.noise.noise import Noise, Place
 from bench.records.record import MethodUsed, Record
@@ -56,6 +56,35 @@ def test_in_order() -> None:
 def test_a_step_within_twice_the_noise_does_not_count(total: float, outcome: str) -> None:
     told = replace(table(*RUNGS, a_record("a", 0.9), a_record("b", 0.8)), noise=noise(total))
     assert (ladder(told) or "").endswith(outcome)
+
+
+@pytest.mark.parametrize(
+    ("rungs", "methods", "expected"),
+    [
+        (RUNGS, (0.9, 0.8), None),
+        (RUNGS, (0.95, 0.8), "some at the top"),
+        (RUNGS, (1.03, 0.8), "some at the top"),  # above identity, by less than noise
+        (RUNGS, (0.95, 0.96), "all at the top"),
+        (RUNGS, (1.08, 0.8), "out of order"),
+        (RUNGS, (0.9, 0.61), "out of order"),  # no better than codes of which nothing is learnt
+        (RUNGS, (0.95, 0.61), "out of order"),
+        ((control("blind", 0.59), control("untrained", 0.6), control("identity", 0.99)), (0.9,), "out of order"),
+        ((control("untrained", 0.6), control("identity", 0.62)), (), "out of order"),
+        ((control("untrained", 0.6),), (0.61,), "out of order"),
+        ((), (0.9, 0.8), None),
+    ],
+)
+def test_a_method_as_good_as_no_quantization_is_not_the_task_s_fault(
+    rungs: tuple[Record, ...], methods: tuple[float, ...], expected: str | None
+) -> None:
+    records = [*rungs, *(a_record(f"m{place}", value) for place, value in enumerate(methods))]
+    assert trouble(replace(table(*records), noise=noise(0.03))) == expected
+
+
+def test_less_is_at_the_top_too() -> None:
+    rows = (control("untrained", 3.0, False), a_record("a", 2.52, higher=False), control("identity", 2.5, False))
+    assert trouble(replace(table(*rows), noise=noise(0.03))) == "all at the top"
+    assert trouble(replace(table(*rows), noise=noise(0.001))) is None
 
 
 def test_a_method_with_an_alarm_has_no_place() -> None:

@@ -10,7 +10,7 @@ from helpers.made_records import a_record, shown
 
 from bench.leaderboard.board import render
 from bench.leaderboard.verdict import LINES, verdict_lines
-from bench.records.record import MethodUsed
+from bench.records.record import MethodUsed, Record
 from bench.records.store import RecordStore
 
 
@@ -80,6 +80,18 @@ def test_a_task_whose_controls_are_out_of_order_is_named() -> None:
     control = a_record("identity", 0.2).model_copy(update={"method": MethodUsed(name="identity", control=True)})
     lines = verdict_lines(render([control, a_record("a", 0.9)]))
     assert lines[-1] == "Controls are out of order, so that methods cannot be judged, in vqa."
+
+
+def test_tasks_in_which_methods_reach_the_top_are_named() -> None:
+    def at(task: str, best: float) -> list[Record]:
+        controls = [
+            a_record(name, value, task=task).model_copy(update={"method": MethodUsed(name=name, control=True)})
+            for name, value in (("untrained", 0.2), ("identity", best))
+        ]
+        return [*controls, a_record("a", 0.9, task=task), a_record("b", 0.8, task=task)]
+
+    lines = verdict_lines(render([*at("vqa", 0.9), *at("captioning", 0.95)]))
+    assert lines[-1] == "Within twice the noise of identity, which quantizes nothing: some methods in vqa."
 
 
 def test_hostile_names_are_harmless_on_the_page() -> None:
