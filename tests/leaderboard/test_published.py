@@ -75,7 +75,7 @@ def test_findings_have_no_figure_but_of_the_records() -> None:
 
 
 def test_another_value_in_the_records_makes_a_page_out_of_date(source: Any) -> None:
-    text = 'questions <!-- value task=vqa metric=accuracy method=vqgan -->0.123 ± 0.456<!-- / --> of "vqgan"'
+    text = 'questions <!-- value task=vqa metric=accuracy method=lgvq -->0.123 ± 0.456<!-- / --> of "vqgan"'
     quoted = QUOTING["quoted"](text, source)
     assert "0.123" not in quoted
     assert quoted == QUOTING["quoted"](quoted, source)
@@ -86,15 +86,15 @@ def test_another_value_in_the_records_makes_a_page_out_of_date(source: Any) -> N
     ("text", "said"),
     [
         ("of <!-- value task=vqa metric=accuracy method=vqgna -->1<!-- / -->", "vqgna"),
-        ("of <!-- value task=vqa metric=acuracy method=vqgan -->1<!-- / -->", "acuracy"),
+        ("of <!-- value task=vqa metric=acuracy method=lgvq -->1<!-- / -->", "acuracy"),
         ('of <!-- effect task=vqa metric=accuracy design="lgvq on vqgan" change=gas -->1<!-- / -->', "vqgan gas"),
         ("of <!-- value task=vqa metric=accuracy -->1<!-- / -->", "takes method, metric, task"),
-        ("of <!-- value task=vqa metric=accuracy metod=x method=vqgan -->1<!-- / -->", "metod"),
+        ("of <!-- value task=vqa metric=accuracy metod=x method=lgvq -->1<!-- / -->", "metod"),
         ("of <!-- value task=vqa metric=accuracy method=vqgan show=low -->1<!-- / -->", "show can be mean"),
         ("of <!-- order task=vqa -->1, and of <!-- order task=vqa -->2<!-- / -->", "lacks its"),
         ("of <!-- order task=vqa -->1", "lacks its other half"),
         ("of <!-- figure task=vqa -->1<!-- / -->", "there is no 'figure'"),
-        ("- <!-- value task=vqa metric=accuracy method=vqgan -->1<!-- / --> of", "cannot begin"),
+        ("- <!-- value task=vqa metric=accuracy method=lgvq -->1<!-- / --> of", "cannot begin"),
     ],
 )
 def test_a_figure_that_is_not_there_is_an_error(text: str, said: str, source: Any) -> None:
