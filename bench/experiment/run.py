@@ -120,7 +120,8 @@ def _run(jobs: Mapping[str, Job], place: Place, options: Options, cells: list[Ce
     schedule = Schedule(jobs, options.retries)
     setup = Setup(place, options.plugins, planned_code(cells), options.timeout)
     engine, why = pick_engine(options, sum(job.stage in ("training", "cell") for job in jobs.values()))
-    parallel = 1 if engine == "serial" else slots(torch.device(place.device))
+    at_once = slots(torch.device(place.device))
+    parallel = 1 if engine == "serial" else min(at_once, options.parallel or at_once)
     with contextlib.ExitStack() as stack:
         if engine == "ray":
             stack.enter_context(guarded())
