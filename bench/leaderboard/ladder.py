@@ -66,17 +66,15 @@ def trouble(table: Table) -> Trouble | None:
     A method that comes as near to `identity` as noise reaches has lost nothing that the task sees. That is no fault of
     the task's, which may well tell other methods apart; a method that is better than `identity` is one.
     """
-    if not missteps(table):
+    if table.headline is None or not missteps(table):
         return None
-    sign, margin = 1 if table.columns[table.headline or 0].higher_is_better else -1, _margin(table)
+    sign, margin = 1 if table.columns[table.headline].higher_is_better else -1, _margin(table)
     rungs = _rungs(table)
-    top, methods = rungs.get(TOP, {}), rungs.get(METHODS, {})
-    others = replace(table, rows=tuple(row for row in table.rows if row.label not in top))
-    above = [value for value in methods.values() for best in top.values() if sign * (value - best) > margin]
-    if not top or not methods or missteps(others) or above:
+    others = replace(table, rows=tuple(row for row in table.rows if not RUNGS[TOP](row)))
+    ahead = [sign * (top - value) for top in rungs.get(TOP, {}).values() for value in rungs.get(METHODS, {}).values()]
+    if not ahead or min(ahead) < -margin or missteps(others):
         return "out of order"
-    near = [value for value in methods.values() for best in top.values() if sign * (best - value) <= margin]
-    return "all at the top" if len(near) == len(methods) else "some at the top"
+    return "all at the top" if max(ahead) <= margin else "some at the top"
 
 
 def _rungs(table: Table) -> dict[str, dict[str, float]]:
