@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bench.experiment.jobs import Job
 from bench.experiment.schedule import Outcome, Schedule
-from bench.experiment.time_left import in_words, kind, time_left
+from bench.experiment.time_left import in_words, kinds, time_left
 from bench.system import progress
 from bench.system.terminal import visible
 
@@ -70,7 +70,7 @@ class Board:
         self.failed += failures
         if outcome.status == "done":
             self.done += job.stage == "cell"
-            self.spent.setdefault(kind(job), []).append(outcome.seconds)
+            self.spent.setdefault(kinds(job)[0], []).append(outcome.seconds)
         self.refresh()
 
     def say(self, text: str) -> None:

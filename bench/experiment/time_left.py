@@ -7,9 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from bench.experiment.jobs import Job
 
 
-def kind(job: Job) -> str:
-    """What is alike in time: the stage, and for a cell its task."""
-    return job.cell.task.name if job.stage == "cell" else job.stage
+def kinds(job: Job) -> tuple[str, ...]:
+    """What is alike in time, closest first: the stage, and for a cell its task.
+
+    A blind baseline reads no codes. It takes no longer than a method does in the same task, so until one has ended a
+    method's time stands for it; the other way round it would promise too little.
+    """
+    if job.stage != "cell":
+        return (job.stage,)
+    task = job.cell.task.name
+    return (task,) if job.cell.tokenizer else (f"blind {task}", task)
 
 
 def time_left(
@@ -18,18 +25,21 @@ def time_left(
     """Seconds until all is done, or None while some kind of work to come has not been seen to end.
 
     Preparing data takes seconds and training minutes: a mean over all that ended would promise seconds for hours.
+    None as well when all that is left has taken longer than its kind did: then nobody knows.
 
     Args:
         to_come: jobs that have not ended, with those that run.
         running: key of a job that runs to the seconds it has taken.
-        spent: kind of job to the seconds of each that ended well.
+        spent: first kind of a job to the seconds of each that ended well.
         parallel: jobs at once.
     """
-    if not to_come or any(not spent.get(kind(job)) for job in to_come):
-        return None
-    means = {name: sum(times) / len(times) for name, times in spent.items() if times}
-    work = sum(max(0.0, means[kind(job)] - running.get(job.key, 0.0)) for job in to_come)
-    return work / min(parallel, len(to_come))
+    work = 0.0
+    for job in to_come:
+        times = next((spent[name] for name in kinds(job) if spent.get(name)), None)
+        if times is None:
+            return None
+        work += max(0.0, sum(times) / len(times) - running.get(job.key, 0.0))
+    return work / min(parallel, len(to_come)) if work else None
 
 
 def in_words(seconds: float) -> str:

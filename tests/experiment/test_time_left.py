@@ -11,7 +11,7 @@ from bench.experiment.jobs import Job, graph
 from bench.experiment.plan import plan
 from bench.experiment.request import Request
 from bench.experiment.schedule import Outcome, Schedule
-from bench.experiment.time_left import in_words, kind, time_left
+from bench.experiment.time_left import in_words, kinds, time_left
 
 pytestmark = pytest.mark.usefixtures("toy")
 REQUEST = Request(("toy", "toy-16"), ("toy-task",), ("toy-colours",), preset="smoke")
@@ -33,14 +33,24 @@ def test_quick_jobs_promise_nothing_for_slow_ones(jobs: dict[str, Job]) -> None:
     for missing in ("training", "toy-task"):
         spent = {name: times for name, times in SPENT.items() if name != missing}
         assert time_left(jobs.values(), {}, spent, 1) is None
-        others = [job for job in jobs.values() if kind(job) != missing]
+        others = [job for job in jobs.values() if missing not in kinds(job)]
         assert time_left(others, {}, spent, 1) is not None
+
+
+def test_a_blind_baseline_promises_nothing_for_what_reads_codes(jobs: dict[str, Job]) -> None:
+    of_task = [job for job in jobs.values() if "toy-task" in kinds(job)]
+    (blind,) = (job for job in of_task if job.cell.tokenizer is None)
+    methods = [job for job in of_task if job is not blind]
+    assert time_left(methods, {}, {"blind toy-task": [5.0]}, 1) is None
+    assert time_left([blind], {}, {"blind toy-task": [5.0], "toy-task": [100.0]}, 1) == 5
+    assert time_left([blind], {}, {"toy-task": [100.0]}, 1) == 100
 
 
 def test_what_runs_counts_for_its_rest_and_never_for_less_than_nothing(jobs: dict[str, Job]) -> None:
     first, second = [job for job in jobs.values() if job.stage == "training"]
     assert time_left([first, second], {first.key: 120.0}, SPENT, 1) == 200 + 320
     assert time_left([first, second], {first.key: 900.0}, SPENT, 1) == 320
+    assert time_left([first], {first.key: 900.0}, SPENT, 1) is None, "nobody knows, and it is not nothing"
     assert time_left([first], {}, SPENT, 8) == 320, "one job has no use for eight places"
     assert time_left([], {}, SPENT, 1) is None
 
@@ -60,8 +70,8 @@ def test_a_run_says_it_and_counts_cells_that_a_failed_training_takes_along(
         if job.stage in ("data", "training"):
             assert "left" not in board._summary(0.0), "no cell has ended"
         elif schedule.left:
-            kinds = {kind(schedule.jobs[key]) for key in schedule.left}
-            assert ("min left" in board._summary(0.0)) == (kinds <= set(board.spent))
+            known = all(set(kinds(schedule.jobs[key])) & set(board.spent) for key in schedule.left)
+            assert ("min left" in board._summary(0.0)) == known
     assert board._summary(0.0) == "4 of 6 cells done, 2 failed, 0 jobs running"
 
 
