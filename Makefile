@@ -8,8 +8,9 @@ run: .venv/ready
 	$(BIN)/python -m bench run --methods lgvq,vqgan --tasks vqa --results runs/quickstart
 	$(BIN)/python -m bench leaderboard --results runs/quickstart
 
+# A third worker has the cores while the others wait: for Ray to start, or for a process to be ended.
 test: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_prestart_worker_first_driver": "0",  # they would wait for tasks; all that runs here are actors
 }
 LONGEST_FOLDER = 40
 """Characters of the folder for Ray's files: it makes sockets in it, whose paths the system limits to 107 bytes."""

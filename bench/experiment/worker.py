@@ -56,14 +56,16 @@ def main(fd: int) -> None:
     except BaseException as error:
         problem = Outcome("failed", _in_a_line(error), _tail(error))
     line.send(problem)
-    if problem is not None:
-        return
-    while True:
+    modules: list[str] = []
+    while problem is None:
         try:
             job: Job = line.recv()
         except (EOFError, OSError):
-            return
-        line.send(_in_a_fork(job, setup, line))
+            break
+        _import_too(modules)  # only now: after the last job it would be for nothing
+        outcome, modules = _in_a_fork(job, setup, line)
+        line.send(outcome)
+    os._exit(0)  # a second less than Python takes to dismantle torch; the run waits for it
 
 
 def _load(setup: Setup) -> Outcome | None:
@@ -97,8 +99,8 @@ def _all_files(files: Iterable[Path]) -> set[Path]:
     return found
 
 
-def _in_a_fork(job: Job, setup: Setup, line: Connection) -> Outcome:
-    """Do a job in a child, and say how that ended, whatever happens to the child."""
+def _in_a_fork(job: Job, setup: Setup, line: Connection) -> tuple[Outcome, list[str]]:
+    """Do a job in a child: how that ended, whatever happens to the child, and what it had to import."""
     started = time.perf_counter()
     answer, child_end = os.pipe()
     killed_before = _kernel_kills()
@@ -117,20 +119,22 @@ def _in_a_fork(job: Job, setup: Setup, line: Connection) -> Outcome:
         said = printed.read().decode(errors="replace")
     seconds = time.perf_counter() - started
     if late:
-        return Outcome("failed", f"took longer than {setup.timeout:g} s", said=said, seconds=seconds)
+        return Outcome("failed", f"took longer than {setup.timeout:g} s", said=said, seconds=seconds), []
     with contextlib.suppress(ValueError, TypeError):
         outcome, modules = json.loads(text)
-        _import_too(modules)
-        return Outcome(**outcome)._replace(said=said, seconds=seconds)
-    code = os.waitstatus_to_exitcode(status)
+        return Outcome(**outcome)._replace(said=said, seconds=seconds), modules
+    return _died(os.waitstatus_to_exitcode(status), _kernel_kills() > killed_before, said)._replace(seconds=seconds), []
+
+
+def _died(code: int, of_memory: bool, said: str) -> Outcome:
+    """Of a child that ended without an answer; code: as of subprocess."""
     if code >= 0:
-        return Outcome("failed", f"its process ended with exit status {code}", said, said, seconds=seconds)
+        return Outcome("failed", f"its process ended with exit status {code}", said, said)
     name = signal.Signals(-code).name
-    if _kernel_kills() > killed_before:
-        reason = f"out of memory: the kernel killed its process ({name})"
-        return Outcome("failed", reason, said or None, said, seconds=seconds)
+    if of_memory:
+        return Outcome("failed", f"out of memory: the kernel killed its process ({name})", said or None, said)
     lost = -code in (signal.SIGKILL, signal.SIGTERM)
-    return Outcome("lost" if lost else "failed", f"its process died of {name}", said or None, said, seconds=seconds)
+    return Outcome("lost" if lost else "failed", f"its process died of {name}", said or None, said)
 
 
 def _wait(answer: int, line: Connection, child: int, timeout: float | None) -> bool:

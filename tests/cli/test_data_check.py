@@ -71,7 +71,8 @@ RUN = ("run", "--preset", "smoke", "--engine", "serial", "--device", "cpu", "--m
 
 def test_a_run_on_files(bench: Bench, miniatures: Path, tmp_path: Path) -> None:
     """Training with captions, random crops and flips."""
-    ran = bench(*RUN, "--data-root", str(miniatures), "--datasets", "cub200", "--tasks", "linear-probe")
+    words = ("--tasks", "linear-probe", "--set", "preset.steps=3")
+    ran = bench(*RUN, "--data-root", str(miniatures), "--datasets", "cub200", *words)
     assert ran.returncode == 0, ran.stderr
     records = RecordStore(tmp_path / "results").all().records
     assert {(record.method.name, record.task) for record in records if record.status == "ok"} == {

@@ -36,11 +36,11 @@ def test_nearest_codes_takes_the_first_of_equals() -> None:
 
 
 def test_nearest_codes_never_holds_all_distances() -> None:
-    """262,144 codes and 8,192 rows: the matrix would take 8 GiB."""
+    """262,144 codes and 2,048 rows: the matrix would take 2 GiB."""
     script = """
 import resource, torch
 from bench.methods.parts.nearest import nearest_codes
-z, codebook = torch.randn(8192, 32), torch.randn(262144, 32)
+z, codebook = torch.randn(2048, 32), torch.randn(262144, 32)
 nearest_codes(z[:1], codebook[:1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = nearest_codes(z, codebook)

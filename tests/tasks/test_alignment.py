@@ -366,7 +366,7 @@ def test_a_smoke_run_measures_a_method_and_the_caption_alone(
     bench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     done = bench("run", "--methods", "lgvq", "--tasks", "alignment", "--datasets", "toy-colours",
-                 "--preset", "smoke", "--engine", "serial")  # fmt: skip
+                 "--preset", "smoke", "--engine", "serial", "--set", "preset.steps=3")  # fmt: skip
     assert done.returncode == 0, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.glob("results/*/*/alignment/*.json")]
     found = {record["method"]["name"]: record for record in records}
