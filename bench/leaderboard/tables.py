@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -102,9 +103,10 @@ def columns_of(task: str, records: Sequence[Record]) -> list[Column]:
     for record in records:
         measured |= record.metrics
 
-    def place(text: str) -> tuple[str, int, str]:
+    def place(text: str) -> tuple[list[str | int], int, str]:
         name = MetricName.parse(text, declared)
-        variant = str(name._replace(metric="", source=""))
+        words = re.split(r"(\d+)", str(name._replace(metric="", source="")))
+        variant = [int(word) if number % 2 else word for number, word in enumerate(words)]  # 8 px before 12 px
         return variant, declared.index(name.metric) if name.metric in declared else len(declared), text
 
     return [Column(n, _direction(n, measured[n]), measured[n].unit) for n in sorted(measured, key=place)]

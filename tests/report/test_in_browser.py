@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,8 @@ def test_everybody_can_use_it(opened: Opened, viewport: dict[str, int], scheme: 
     opened.page.emulate_media(color_scheme=scheme)
     opened.unfold()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    assert opened.page.evaluate("document.documentElement.classList.contains('dark')") is (scheme == "dark")
+    dark = json.dumps(scheme == "dark")
+    opened.page.wait_for_function(f"() => document.documentElement.classList.contains('dark') === {dark}")
     assert not opened.severe()
 
 

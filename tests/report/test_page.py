@@ -22,7 +22,7 @@ from bench.report import page as report_page
 from bench.report.page import to_html
 from bench.system.files import ROOT
 
-MOST = 8_000_000
+MOST = 10_000_000
 """Characters of the page of the committed records."""
 
 
