@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from bench.effects.naming import listed, spoken
 from bench.effects.report import incomplete_line
@@ -58,29 +59,44 @@ def _counted(board: Leaderboard) -> str:
 def _of_kind(effects: Effects, kind: Kind) -> list[str]:
     """A line for each change: what it does to which metric; over bases and data sets where these were pooled."""
     pooled = {id(row) for one in effects.pooled for row in one.rows}
-    changes: dict[str, dict[Code, list[str]]] = {}
+    changes: dict[str, list[_Finding]] = {}
     for one in effects.pooled:
         if one.rows[0].kind == kind:
-            _add(changes, one.rows[0], one.effect, one.p, f", {len(one.rows)} designs")
+            _add(changes, one.rows[0], one.effect, one.p, f"{len(one.rows)} designs")
     alone = [row for row in effects.rows if row.kind == kind and id(row) not in pooled]
     several = len({(row.title, row.design) for row in alone}) > 1
     for row in alone:
-        _add(changes, row, row.effect, row.p, f", {row.design}, {row.title}" if several else "")
-    return [
-        f"{change}: {'; '.join(f'{WORDS[code]} {_short(found[code])}' for code in WORDS if code in found)}."
-        for change, found in changes.items()
-    ]
+        _add(changes, row, row.effect, row.p, f"{row.design}, {row.title}" if several else "")
+    return [_line(change, found) for change, found in changes.items()]
 
 
-def _add(
-    changes: dict[str, dict[Code, list[str]]], row: Row, effect: Effect | None, p: float | None, where: str
-) -> None:
+class _Finding(NamedTuple):
+    """metric: as it is spoken of. change: with its interval. where: the design, "" where there is one alone."""
+
+    code: Code
+    metric: str
+    change: str
+    where: str
+
+
+def _add(changes: dict[str, list[_Finding]], row: Row, effect: Effect | None, p: float | None, where: str) -> None:
     if effect is None or p is None:
         return
     change = f"{row.change} instead of {row.against}" if row.against else row.change
     code = verdict(effect, p, row.metric, row.kind).code
-    text = f"{spoken(row.place.task, row.metric.name)} ({change_shown(effect, row.metric)}{where})"
-    changes.setdefault(change, {}).setdefault(code, []).append(text)
+    metric = spoken(row.place.task, row.metric.name)
+    changes.setdefault(change, []).append(_Finding(code, metric, change_shown(effect, row.metric), where))
+
+
+def _line(change: str, found: Sequence[_Finding]) -> str:
+    """Where it was found is said once where that is one place."""
+    places = {one.where for one in found}
+    head = f"{change} ({found[0].where})" if len(places) == 1 and found[0].where else change
+    of_code: dict[Code, list[str]] = {}
+    for one in found:
+        where = f", {one.where}" if len(places) > 1 and one.where else ""
+        of_code.setdefault(one.code, []).append(f"{one.metric} ({one.change}{where})")
+    return f"{head}: {'; '.join(f'{WORDS[code]} {_short(of_code[code])}' for code in WORDS if code in of_code)}."
 
 
 def _untold(effects: Effects) -> list[str]:

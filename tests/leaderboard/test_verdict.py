@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.made_designs import a_setting, made, stored
+from helpers.made_designs import a_setting, made, stored, subsets
 from helpers.made_records import a_record, shown
 
 from bench.leaderboard.board import render
@@ -29,6 +29,16 @@ def test_a_loss_that_helps_is_named_with_its_interval(tmp_path: Path) -> None:
     for other in ("mtp", "ras"):
         (line,) = (line for line in lines if line.startswith(f"{other}: "))
         assert line.startswith((f"{other}: changes by less than the margin", f"{other}: cannot be told for"))
+
+
+def test_where_a_loss_was_found_to_help_is_said_once(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path)
+    list(stored(store, {"gsa": 0.05}))
+    once_each = [made(a_setting(subset, "vqvae"), 0.5, seed=0) for subset in subsets()]
+    lines = verdict_lines(render([*store.all().records, *once_each], store))
+    (gsa,) = (line for line in lines if line.startswith(("gsa: ", "gsa (")))
+    assert gsa.startswith("gsa (lgvq on vqgan, emoji-scenes, preset tiny): raises VQA accuracy (+5.")
+    assert gsa.count("lgvq on vqgan") == 1
 
 
 def test_without_a_complete_design_it_says_what_is_missing() -> None:
