@@ -3,12 +3,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import TOY
+from helpers import TOY, command_line
 from helpers.miniatures import WRITERS
 
 from bench import registry
@@ -40,13 +39,6 @@ def bench(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def call(*words: str, plugin: Path = TOY) -> subprocess.CompletedProcess[str]:
         plugins = ["--plugin", str(plugin)] if words[0] in ("run", "ablate") else []
-        return subprocess.run(
-            [sys.executable, "-m", "bench", *words, *plugins],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "PYTHONPATH": str(registry.ROOT)},
-        )
+        return command_line.run([*words, *plugins], tmp_path, {**os.environ, "PYTHONPATH": str(registry.ROOT)})
 
     return call

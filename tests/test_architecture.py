@@ -67,41 +67,43 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
-GRAPH = {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
+@pytest.fixture(scope="module")
+def graph() -> dict[str, list[str]]:
+    return {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
 
 
 def floor_of(module: str) -> int:
     return max(i for i, floor in enumerate(FLOORS) if module == floor or module.startswith(f"{floor}."))
 
 
-def test_no_file_uses_a_floor_above_it() -> None:
+def test_no_file_uses_a_floor_above_it(graph: dict[str, list[str]]) -> None:
     up = [
         (name, used)
-        for name, targets in GRAPH.items()
+        for name, targets in graph.items()
         for used in targets
         if name != "bench" and used not in ("bench", *PLUGINS) and floor_of(used) > floor_of(name)
     ]
     assert not up
 
 
-def test_the_harness_imports_no_plugin_by_name() -> None:
-    assert not [(name, used) for name, targets in GRAPH.items() for used in targets
+def test_the_harness_imports_no_plugin_by_name(graph: dict[str, list[str]]) -> None:
+    assert not [(name, used) for name, targets in graph.items() for used in targets
                 if not name.startswith(PLUGINS) and used.startswith(PLUGINS)]  # fmt: skip
-    assert not [(name, used) for name, targets in GRAPH.items() for used in targets
+    assert not [(name, used) for name, targets in graph.items() for used in targets
                 if name.startswith("bench.methods") and used.startswith("bench.tasks")]  # fmt: skip
 
 
-def test_no_circle_of_imports() -> None:
+def test_no_circle_of_imports(graph: dict[str, list[str]]) -> None:
     done: set[str] = set()
 
     def visit(name: str, above: tuple[str, ...]) -> None:
         assert name not in above, " -> ".join((*above[above.index(name) :], name))
         if name not in done:
-            for used in GRAPH[name]:
+            for used in graph[name]:
                 visit(used, (*above, name))
             done.add(name)
 
-    for name in GRAPH:
+    for name in graph:
         visit(name, ())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from helpers import command_line
 from torch import nn
 from vector_quantize_pytorch.vector_quantize_pytorch import rotate_to
 
@@ -59,14 +59,8 @@ def test_all_examples_together_leave_records(tmp_path: Path) -> None:
     plugins = [word for path in EXAMPLES for word in ("--plugin", str(path))]
     words = ["--methods", "my-rotation", "--tasks", "knn", "--datasets", "stripes", "--preset", "smoke", *plugins]
     words += ["--set", "reconstruction.extractors=('tinyclip',)"]  # the others take longer than the rest of this test
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench", "run", *words, "--engine", "serial", "--device", "cpu"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )
+    words = ["run", *words, "--engine", "serial", "--device", "cpu"]
+    ran = command_line.run(words, tmp_path, {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
     assert ran.returncode == 0, ran.stderr
     records = RecordStore(tmp_path / "results").all().records
     values = {(record.method.name, record.task): record.metrics for record in records}

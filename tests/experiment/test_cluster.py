@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import command_line
 from helpers.runs import command, environment, records, wait_for
 
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -40,7 +41,7 @@ def test_a_run_survives_the_loss_of_a_node(tmp_path: Path, cluster: Any) -> None
 
 def test_an_address_where_nobody_is(tmp_path: Path) -> None:
     words = command(tmp_path, "--address", "127.0.0.1:1", engine="ray")
-    ran = subprocess.run(words, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=200)
+    ran = command_line.run(words[3:], tmp_path, environment(tmp_path))
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("error: Ray cannot join the cluster at 127.0.0.1:1")
     assert "Traceback" not in ran.stderr
@@ -51,8 +52,6 @@ def test_what_other_people_s_ray_leaves_in_the_environment_is_no_matter(tmp_path
     folder.mkdir()
     more = {"RAY_ADDRESS": "127.0.0.1:6399", "TMPDIR": str(folder)}
     words = command(tmp_path, engine="ray", tasks="toy-task")
-    ran = subprocess.run(
-        words, cwd=tmp_path, env=environment(tmp_path) | more, capture_output=True, text=True, timeout=200
-    )
+    ran = command_line.run(words[3:], tmp_path, environment(tmp_path) | more)
     assert ran.returncode == 0, ran.stderr
     assert {record.status for record in records(tmp_path)} == {"ok"}

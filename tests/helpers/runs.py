@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import registry
 from bench.records.record import Record
 from bench.records.store import RecordStore
-from helpers import TOY
+from helpers import TOY, command_line
 
 FAULTY = TOY.with_name("faulty_plugin.py")
 
@@ -31,10 +31,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def run(tmp_path: Path, *more: str, tasks: str = "faulty", engine: str = "serial") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(tmp_path, *more, tasks=tasks, engine=engine),
-        cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    words = command(tmp_path, *more, tasks=tasks, engine=engine)
+    return command_line.run(words[3:], tmp_path, environment(tmp_path))
 
 
 def records(tmp_path: Path) -> list[Record]:

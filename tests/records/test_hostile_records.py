@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,21 +100,21 @@ def _zip(**entries: bytes) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"PK\x03\x04",
-        _zip(a=_npy(np.array([{"x": 1}], dtype=object))),
-        _zip(a=_npy(np.ones((2, 2), np.float32))),
-        _zip(a=_npy(np.ones(2))),
-        _zip(a=b"not an array"),
-        _zip(a=_npy(np.ones(9, np.float32)).replace(b"(9,)", b"(99999999999999,)")),
-        _zip(a=b"\0" * (2**28 + 1)),
+        lambda: b"",
+        lambda: b"PK\x03\x04",
+        lambda: _zip(a=_npy(np.array([{"x": 1}], dtype=object))),
+        lambda: _zip(a=_npy(np.ones((2, 2), np.float32))),
+        lambda: _zip(a=_npy(np.ones(2))),
+        lambda: _zip(a=b"not an array"),
+        lambda: _zip(a=_npy(np.ones(9, np.float32)).replace(b"(9,)", b"(99999999999999,)")),
+        lambda: _zip(a=b"\0" * (2**28 + 1)),
     ],
     ids=["empty", "cut", "pickle", "matrix", "float64", "no array", "lying header", "bomb"],
 )
-def test_hostile_scores_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_hostile_scores_are_refused(tmp_path: Path, content: Callable[[], bytes]) -> None:
     store = RecordStore(tmp_path)
     record = store.write(a_record(), {"accuracy": np.ones(4)})
-    store.path_of(record).with_suffix(".npz").write_bytes(content)
+    store.path_of(record).with_suffix(".npz").write_bytes(content())
     with pytest.raises(RecordError, match="no per-example scores"):
         store.scores(record)
 
