@@ -20,6 +20,8 @@ LONGEST = 120
 SPOKEN = {"cider_d": "CIDEr-D", "psnr": "PSNR"}
 ABBREVIATION = 3
 """Letters of a task's name at most, where it is one: VQA, T2I."""
+NAMED = 6
+"""Things that a line lists; of more it says how many there are."""
 
 
 class Names:
@@ -66,6 +68,11 @@ def spoken(task: str, metric: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Such as "gsa, mtp and ras"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def few(names: Sequence[str]) -> list[str]:
+    """The first names, and how many more there are."""
+    return [*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])]
 
 
 def counted(trainings: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from bench.effects.naming import few, listed
 from bench.leaderboard.comparison import TableValue
 from bench.leaderboard.table import Row, Table
 from bench.noise.report import number
@@ -41,23 +42,39 @@ def ladder(table: Table) -> str | None:
     margin = _margin(table)
     by = f"by more than {number(margin)}, twice the noise" if margin else "(the noise is not known)"
     figures = ", ".join(_shown(name, list(values.values())) for name, values in rungs.items())
-    outcome = f"is not in this order {by}: {'; '.join(low)}" if low else f"is in this order {by}"
+    outcome = f"is not in this order {by}: {'; '.join(_told(low))}" if low else f"is in this order {by}"
     return f"From worst to best, {_headline(table)} should be {figures}; it {outcome}."
 
 
-def missteps(table: Table) -> list[str] | None:
-    """Rows that are not below those of the next rung; None where there are no two rungs to compare."""
+def missteps(table: Table) -> list[tuple[str, str]] | None:
+    """Pairs of which the second is on the next rung and no better; None where there are no two rungs to compare."""
     rungs = _rungs(table)
     if table.headline is None or len(rungs) < 2:
         return None
     sign = 1 if table.columns[table.headline].higher_is_better else -1
     margin = _margin(table)
     return [
-        f"{worse} and {', '.join(better)}"
+        (worse, better)
         for (_, below), (_, above) in itertools.pairwise(rungs.items())
         for worse, value in below.items()
-        if (better := [label for label, other in above.items() if sign * (other - value) <= margin])
+        for better, other in above.items()
+        if sign * (other - value) <= margin
     ]
+
+
+def _told(steps: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A method is on one side of every step and there may be dozens: all that meet the same row are said together."""
+    below: dict[str, list[str]] = {}
+    above: dict[str, list[str]] = {}
+    for worse, better in steps:
+        if better == TOP:
+            below.setdefault(better, []).append(worse)
+        else:
+            above.setdefault(worse, []).append(better)
+    for worse, names in above.items():
+        yield f"{listed(few(names))} {'is' if len(names) == 1 else 'are'} no better than {worse}"
+    for better, names in below.items():
+        yield f"{better} is no better than {listed(few(names))}"
 
 
 def trouble(table: Table) -> Trouble | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench.effects.naming import listed, spoken
+from bench.effects.naming import few, listed, spoken
 from bench.effects.report import incomplete_line
 from bench.effects.rows import Effects, Kind, Row
 from bench.effects.verdicts import Code, change_shown, verdict
@@ -17,8 +17,6 @@ from bench.records.record import BLIND
 from bench.statistics.effect import Effect
 
 LINES = 10
-NAMED = 6
-"""Things that a line lists; of more it says how many there are."""
 STATUSES = ("ok", "skipped", "failed")
 KINDS: tuple[Kind, ...] = ("loss", "all losses", "codebook use", "base")
 """What is asked, most wanted first."""
@@ -152,9 +150,7 @@ def _may_be_best(row: TableRow, table: Table) -> bool:
 
 
 def _short(names: Sequence[str], between: str = "") -> str:
-    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    shown = [*names[:NAMED], *more]
-    return between.join(shown) if between else listed(shown)
+    return between.join(few(names)) if between else listed(few(names))
 
 
 def _many(number: int, what: str) -> str:

@@ -49,8 +49,8 @@ def test_in_order() -> None:
     ("total", "outcome"),
     [
         (0.04, "it is in this order by more than 0.080, twice the noise."),
-        (0.06, "it is not in this order by more than 0.12, twice the noise: a and identity."),
-        (0.11, ": untrained and b; a and identity; b and identity."),
+        (0.06, "it is not in this order by more than 0.12, twice the noise: identity is no better than a."),
+        (0.11, ": b is no better than untrained; identity is no better than a and b."),
     ],
 )
 def test_a_step_within_twice_the_noise_does_not_count(total: float, outcome: str) -> None:
@@ -92,9 +92,23 @@ def test_a_method_with_an_alarm_has_no_place() -> None:
     assert "methods 0.9," in (ladder(table(*RUNGS, a_record("a", 0.9), flagged)) or "")
 
 
+def test_many_steps_are_a_short_sentence() -> None:
+    """With dozens of methods it has to be one that people read."""
+    many = [a_record(f"m{place}", 0.99) for place in range(10, 50)]
+    assert (ladder(table(*RUNGS, *many)) or "").endswith(
+        ": identity is no better than m10, m11, m12, m13, m14, m15 and 34 more."
+    )
+    low = [a_record(f"m{place}", 0.6) for place in range(8)]
+    assert (ladder(table(*RUNGS, *low)) or "").endswith(
+        ": m0, m1, m2, m3, m4, m5 and 2 more are no better than untrained."
+    )
+
+
 def test_less_may_be_better() -> None:
     lower = table(control("untrained", 3.0, False), a_record("a", 2.0, higher=False), control("identity", 2.5, False))
-    assert (ladder(lower) or "").endswith("it is not in this order (the noise is not known): a and identity.")
+    assert (ladder(lower) or "").endswith(
+        "it is not in this order (the noise is not known): identity is no better than a."
+    )
 
 
 def test_one_rung_has_no_order() -> None:
