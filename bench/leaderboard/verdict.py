@@ -17,6 +17,8 @@ from bench.records.record import BLIND
 from bench.statistics.effect import Effect
 
 LINES = 10
+PLACES = 2
+"""Of which a line tells what a change does there."""
 STATUSES = ("ok", "skipped", "failed")
 KINDS: tuple[Kind, ...] = ("loss", "all losses", "codebook use", "base")
 """What is asked, most wanted first."""
@@ -55,16 +57,19 @@ def _counted(board: Leaderboard) -> str:
 
 
 def _of_kind(effects: Effects, kind: Kind) -> list[str]:
-    """A line for each change: what it does to which metric; over bases and data sets where these were pooled."""
-    pooled = {id(row) for one in effects.pooled for row in one.rows}
+    """A line for each change: what it does to which metric, over several designs where these say enough together."""
+    enough = [one for one in effects.pooled if len(one.rows) > 2]  # two may agree by chance and look sure, or not
+    pooled = {id(row) for one in enough for row in one.rows}
     changes: dict[str, list[_Finding]] = {}
-    for one in effects.pooled:
+    for one in enough:
         if one.rows[0].kind == kind:
             _add(changes, one.rows[0], one.effect, one.p, f"{len(one.rows)} designs")
     alone = [row for row in effects.rows if row.kind == kind and id(row) not in pooled]
     several = len({(row.title, row.design) for row in alone}) > 1
+    titles = len({row.title for row in alone}) > 1
     for row in alone:
-        _add(changes, row, row.effect, row.p, f"{row.design}, {row.title}" if several else "")
+        where = f"{row.design}, {row.title}" if titles else row.design
+        _add(changes, row, row.effect, row.p, where if several else "")
     return [_line(change, found) for change, found in changes.items()]
 
 
@@ -87,14 +92,19 @@ def _add(changes: dict[str, list[_Finding]], row: Row, effect: Effect | None, p:
 
 
 def _line(change: str, found: Sequence[_Finding]) -> str:
-    """Where it was found is said once where that is one place."""
-    places = {one.where for one in found}
-    head = f"{change} ({found[0].where})" if len(places) == 1 and found[0].where else change
+    """A sentence for each place; for the first ones, where there are many."""
+    places = dict.fromkeys(one.where for one in found)
+    sentences = [_sentence(change, where, [one for one in found if one.where == where]) for where in places]
+    more = [f"{len(sentences) - PLACES} more stand below."] if len(sentences) > PLACES else []
+    return " ".join([*sentences[:PLACES], *more])
+
+
+def _sentence(change: str, where: str, found: Sequence[_Finding]) -> str:
     of_code: dict[Code, list[str]] = {}
     for one in found:
-        where = f", {one.where}" if len(places) > 1 and one.where else ""
-        of_code.setdefault(one.code, []).append(f"{one.metric} ({one.change}{where})")
-    return f"{head}: {'; '.join(f'{WORDS[code]} {_short(of_code[code])}' for code in WORDS if code in of_code)}."
+        of_code.setdefault(one.code, []).append(f"{one.metric} ({one.change})")
+    said = "; ".join(f"{WORDS[code]} {_short(of_code[code])}" for code in WORDS if code in of_code)
+    return f"{change} ({where}): {said}." if where else f"{change}: {said}."
 
 
 def _untold(effects: Effects) -> list[str]:

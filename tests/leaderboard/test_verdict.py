@@ -37,8 +37,30 @@ def test_where_a_loss_was_found_to_help_is_said_once(tmp_path: Path) -> None:
     once_each = [made(a_setting(subset, "vqvae"), 0.5, seed=0) for subset in subsets()]
     lines = verdict_lines(render([*store.all().records, *once_each], store))
     (gsa,) = (line for line in lines if line.startswith(("gsa: ", "gsa (")))
-    assert gsa.startswith("gsa (lgvq on vqgan, emoji-scenes, preset tiny): raises VQA accuracy (+5.")
+    assert gsa.startswith("gsa (lgvq on vqgan): raises VQA accuracy (+5.")
     assert gsa.count("lgvq on vqgan") == 1
+
+
+def _on(base: str, gsa: float, noise: float) -> list[Record]:
+    return [
+        made(a_setting(losses, base), 0.5 + gsa * ("gsa" in losses) + noise * (-1) ** (seed + len(losses)), seed=seed)
+        for losses in subsets()
+        for seed in (0, 1)
+    ]
+
+
+def test_two_designs_are_told_one_by_one() -> None:
+    """That two vague effects happen to be alike makes neither of them sure."""
+    lines = verdict_lines(render([*_on("vqgan", 0.05, 0.001), *_on("vqvae", 0.05, 0.15)]))
+    (gsa,) = (line for line in lines if line.startswith("gsa ("))
+    assert gsa.startswith("gsa (lgvq on vqgan): raises VQA accuracy (+5.0 ")
+    assert " gsa (lgvq on vqvae): cannot be told for VQA accuracy (+" in gsa
+
+
+def test_three_designs_are_told_together() -> None:
+    lines = verdict_lines(render([*_on("vqgan", 0.05, 0.001), *_on("vqvae", 0.05, 0.001), *_on("cvq", 0.05, 0.001)]))
+    (gsa,) = (line for line in lines if line.startswith("gsa ("))
+    assert gsa.startswith("gsa (3 designs): raises VQA accuracy (+5.0")
 
 
 def test_without_a_complete_design_it_says_what_is_missing() -> None:
