@@ -141,15 +141,22 @@ def ablate(
     context: typer.Context,
     method: Annotated[str, typer.Option(help="A method that adds losses to another, say lgvq.")],
     plugin: Plugins = None,
+    setting: Settings = None,
 ) -> None:
-    """Run every subset of a method's losses, none (its base) to all. Takes all other options of `run`."""
+    """Run every subset of a method's losses, none (its base) to all. Takes all other options of `run`.
+
+    What is set of the method is set of all subsets and of the base, where these take it.
+    """
     from bench import registry
+    from bench.cli.ablation import for_all
     from bench.experiment.plan import loss_subsets
 
     for path in plugin or []:
         registry.add_plugin(path)
     plugins = [word for path in plugin or [] for word in ("--plugin", str(path))]
-    app(["run", "--methods", ",".join(loss_subsets(method)), *plugins, *context.args])
+    subsets = loss_subsets(method)
+    settings = [word for text in for_all(method, subsets, setting or []) for word in ("--set", text)]
+    app(["run", "--methods", ",".join(subsets), *plugins, *settings, *context.args])
 
 
 @app.command()
