@@ -64,17 +64,14 @@ def missteps(table: Table) -> list[tuple[str, str]] | None:
 
 def _told(steps: Sequence[tuple[str, str]]) -> Iterator[str]:
     """A method is on one side of every step and there may be dozens: all that meet the same row are said together."""
-    below: dict[str, list[str]] = {}
-    above: dict[str, list[str]] = {}
+    low: dict[str, list[str]] = {}
     for worse, better in steps:
-        if better == TOP:
-            below.setdefault(better, []).append(worse)
-        else:
-            above.setdefault(worse, []).append(better)
-    for worse, names in above.items():
+        if better != TOP:
+            low.setdefault(worse, []).append(better)
+    for worse, names in low.items():
         yield f"{listed(few(names))} {'is' if len(names) == 1 else 'are'} no better than {worse}"
-    for better, names in below.items():
-        yield f"{better} is no better than {listed(few(names))}"
+    if high := [worse for worse, better in steps if better == TOP]:
+        yield f"{TOP} is no better than {listed(few(high))}"
 
 
 def trouble(table: Table) -> Trouble | None:
